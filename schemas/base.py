@@ -118,6 +118,13 @@ Quantity = Annotated[
 Weight = Annotated[Decimal, *_MICRO_PARTS, _decimal_schema("Weight", 6), _string_schema("Weight")]
 """A share of equity: 0.25 is a quarter; six places."""
 
+Rate = Annotated[
+    Decimal,
+    Field(ge=-1, le=100),
+    PlainSerializer(float, return_type=float, when_used="json"),
+]
+"""A rate or ratio as a decimal (0.08 is eight per cent); a number in JSON."""
+
 Instant = AwareDatetime
 """An aware moment; UTC by convention."""
 

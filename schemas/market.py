@@ -1,0 +1,47 @@
+"""What is said about a data set and its rows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Message, Sha256, Symbol
+
+
+class DatasetInfo(Message):
+    """A data set as a reader of results must know it."""
+
+    name: str = Field(description="the name to ask for it by")
+    description: str
+    data_hash: Sha256 = Field(description="SHA-256 over every symbol, session and value")
+    calendar: str = Field(description="exchange calendar, e.g. XNYS")
+    currency: str = Field(description="ISO 4217", pattern=r"^[A-Z]{3}$")
+    interval: Literal["1m", "5m", "1h", "1d", "1w"] = "1d"
+    close_only: bool = Field(description="true when the source has closes only: fills at the close")
+    adjustment: Literal["raw", "split", "split_dividend", "unknown"]
+    symbols: tuple[Symbol, ...] = Field(description="tradable symbols, sorted")
+    benchmarks: tuple[Symbol, ...] = Field(description="index series: shown, never traded")
+    caveats: tuple[str, ...] = Field(description="honest limits, said in every report")
+
+
+class RejectedRow(Message):
+    """One row that was quarantined, and why."""
+
+    source: str = Field(description="file name")
+    line: int = Field(ge=1, description="line in that file, the header being 1")
+    symbol: str
+    session: str
+    reason: str
+
+
+class ImportReport(Message):
+    """What an import kept, and what it refused."""
+
+    name: str
+    rows_read: int
+    rows_kept: int
+    rows_rejected: int
+    rejected: tuple[RejectedRow, ...] = Field(description="the first 1 000 rejected rows")
+    symbols: tuple[str, ...]
+    data_hash: Sha256

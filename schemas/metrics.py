@@ -1,0 +1,106 @@
+"""How a curve of equity is judged: performance, risk, and both beside a benchmark.
+
+A figure that is undefined (a Sharpe ratio without dispersion, a recovery that has not come) is
+None, never NaN and never a stand-in zero. Indices count the points of the equity curve from 0.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from schemas.base import Message
+
+
+class Drawdown(Message):
+    """The deepest fall of a curve from an earlier peak, and whether it was made good."""
+
+    depth: float = Field(ge=-1, le=0)
+    """Trough over peak minus one: -0.2 is a fall of 20 %; 0 if the curve never fell."""
+
+    peak_index: int = Field(ge=0)
+    """The last point at the peak's level before the trough."""
+
+    trough_index: int = Field(ge=0)
+    """The first point at the lowest level; the peak itself if the curve never fell."""
+
+    recovery_index: int | None = None
+    """The first later point at or above the peak's level; None while it is not made good."""
+
+
+class PerformanceMetrics(Message):
+    """One equity curve's figures; rates are decimals, returns are simple, one per session."""
+
+    observations: int = Field(ge=1)
+    """Number of returns: points of the curve minus one."""
+
+    periods_per_year: float = Field(gt=0)
+    """Sessions taken for a year in every annualised figure."""
+
+    total_return: float
+    """Last equity over first, minus one."""
+
+    annual_return: float | None = None
+    """Compound rate per year."""
+
+    annual_volatility: float | None = None
+    """Sample standard deviation (ddof 1) of the returns times √periods_per_year."""
+
+    sharpe: float | None = None
+    """Mean excess return over its sample deviation, per year; None without dispersion."""
+
+    sortino: float | None = None
+    """Mean excess return over downside deviation, per year; None without a shortfall."""
+
+    calmar: float | None = None
+    """Annual return over the depth of the deepest drawdown; None if the curve never fell."""
+
+    max_drawdown: float = Field(ge=-1, le=0)
+    """Depth of the deepest drawdown: -0.2 is a fall of 20 %."""
+
+    drawdown: Drawdown
+    """The same drawdown with its peak, trough and recovery."""
+
+    var_95: float
+    """Historical 5 % quantile of the returns of a session; a loss is negative."""
+
+    cvar_95: float
+    """Mean of the returns in the worst 5 % of sessions; a loss is negative."""
+
+    skewness: float | None = None
+    """Third standardised moment of the returns (population)."""
+
+    excess_kurtosis: float | None = None
+    """Fourth standardised moment of the returns minus 3 (population)."""
+
+    tail_ratio: float | None = None
+    """Size of the 95 % quantile over the size of the 5 % quantile of the returns."""
+
+    best_day: float
+    """Highest return of a session."""
+
+    worst_day: float
+    """Lowest return of a session."""
+
+    hit_rate: float = Field(ge=0, le=1)
+    """Share of sessions with a return above zero."""
+
+    alpha_annual: float | None = None
+    """Jensen's alpha per year, compounded from its mean per session; None without benchmark."""
+
+    beta: float | None = None
+    """Covariance with the benchmark's excess returns over their variance."""
+
+    correlation: float | None = None
+    """Pearson correlation of the returns with the benchmark's."""
+
+    tracking_error: float | None = None
+    """Sample deviation of the return minus the benchmark's times √periods_per_year."""
+
+    information_ratio: float | None = None
+    """Mean return minus the benchmark's, over its deviation, per year."""
+
+    up_capture: float | None = None
+    """Annual return over the benchmark's, both on sessions when the benchmark rose."""
+
+    down_capture: float | None = None
+    """The same on sessions when the benchmark fell."""

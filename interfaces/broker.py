@@ -1,0 +1,98 @@
+"""A broker, and the simulated exchange that also settles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from schemas.account import AccountMark
+from schemas.ledger import Transaction, TransactionKind
+from schemas.orders import Fill, Order
+from schemas.tick import Tick
+
+
+class Broker(Protocol):
+    """Takes orders that passed the gate, and tells the account.
+
+    Submitting the same `client_order_id` twice is one order. No answer ever holds a price of the
+    session the order is for.
+    """
+
+    def submit(self, order: Order) -> Order:
+        """Hand over an accepted or denied order and return it as recorded.
+
+        A denied order is recorded, never worked. `Conflict` when the id exists with other content.
+        """
+        ...
+
+    def cancel(self, client_order_id: str) -> Order:
+        """Cancel a working order; `NotFound`; `Conflict` when it has ended."""
+        ...
+
+    def orders(self) -> tuple[Order, ...]:
+        """Return the orders of the current session, in placing order."""
+        ...
+
+    def session(self) -> date:
+        """Return the session orders are placed for."""
+        ...
+
+    def account(self) -> AccountMark:
+        """Return the account valued at the last known closes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One line of a transaction to be posted: an account and a signed amount."""
+
+    account: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Everything a session left behind, in the order it happened."""
+
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    transactions: tuple[Transaction, ...]
+    mark: AccountMark
+    ledger_hash: str
+
+
+class SimulatedExchange(Broker, Protocol):
+    """A broker in our own process that fills from bars.
+
+    The orchestrator alone begins, posts, settles and ends a session, in that order. All state is
+    rebuilt from committed ticks; what happened since the last commit is dropped when the process
+    dies, and happens again, to the byte.
+    """
+
+    def restore(self, ticks: Iterable[Tick]) -> None:
+        """Rebuild the account from the committed ticks of the run, from the first on."""
+        ...
+
+    def begin(self, tick: int, session: date) -> None:
+        """Start a session: no orders, marks at the last known closes."""
+        ...
+
+    def post(
+        self, kind: TransactionKind, description: str, postings: Sequence[Posting]
+    ) -> Transaction:
+        """Post a transaction now; `InvalidRequest` when it does not sum to zero.
+
+        Cash is the account `assets:cash`; it may not fall below zero: `LimitBreached`.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Fill the session's orders; the clock must stand past its close."""
+        ...
+
+    def end(self) -> Settled:
+        """Mark at the session's closes and hand over everything it did."""
+        ...

@@ -1,0 +1,30 @@
+"""A trading account as it is shown and stored at a moment."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import Field
+
+from schemas.base import Message, Money, Price, Quantity, Symbol
+
+
+class PositionMark(Message):
+    """One holding, valued."""
+
+    symbol: Symbol
+    quantity: Quantity
+    cost: Money = Field(description="what the units held cost, commissions excluded")
+    price: Price = Field(description="the last known close")
+    market_value: Money
+
+
+class AccountMark(Message):
+    """The account valued at a session's closes; equity = cash + market value."""
+
+    session: date | None = Field(description="the session of the closes; None before the first")
+    currency: str
+    cash: Money
+    market_value: Money
+    equity: Money
+    positions: tuple[PositionMark, ...] = ()

@@ -1,0 +1,101 @@
+"""What is asked of the arena, and where it stands."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.base import Instant, Message, Money, Sha256, Symbol
+from schemas.loan import BorrowerFile
+from schemas.orders import CostModel, RiskLimits
+
+Mode = Literal["trading", "loan"]
+Cadence = Literal["daily", "weekly", "monthly"]
+JobState = Literal[
+    "queued",
+    "running",
+    "paused",
+    "completed",
+    "partial",
+    "failed",
+    "cancelled",
+    "budget_exhausted",
+]
+ENDED: frozenset[JobState] = frozenset(
+    {"completed", "partial", "failed", "cancelled", "budget_exhausted"}
+)
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9_-]+:[A-Za-z0-9._:/-]+$", max_length=120)]
+
+
+class SimulationRequest(Message):
+    """A simulation: models × dates. Sessions outside the exchange's calendar are skipped."""
+
+    models: tuple[ModelName, ...] = Field(
+        min_length=1, max_length=32, examples=[["baseline:buy-and-hold"]]
+    )
+    start_date: date
+    end_date: date
+    mode: Mode = "trading"
+    application: BorrowerFile | None = Field(
+        default=None, description="loan mode: the borrower's file"
+    )
+    data: str = Field(
+        default="bundled", description="name of a data set", pattern=r"^[a-z0-9-]{1,40}$"
+    )
+    universe: tuple[Symbol, ...] | None = Field(
+        default=None,
+        description="symbols to trade; all of the data set when left out",
+        max_length=2000,
+    )
+    cash: Money = Field(
+        default=Decimal("100000.00"), gt=0, description="trading mode: starting capital"
+    )
+    cadence: Cadence = Field(default="daily", description="how often the trading agent is asked")
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    mask: bool = Field(default=False, description="hide names and dates from the model")
+    costs: CostModel = CostModel()
+    limits: RiskLimits = RiskLimits()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.end_date < self.start_date:
+            raise ValueError("end_date lies before start_date")
+        if len(set(self.models)) != len(self.models):
+            raise ValueError("a model is named twice")
+        if self.universe is not None and len(set(self.universe)) != len(self.universe):
+            raise ValueError("a symbol of the universe is named twice")
+        if (self.mode == "loan") != (self.application is not None):
+            raise ValueError("loan mode needs an application, trading mode takes none")
+        return self
+
+
+class RunProgress(Message):
+    """One model's run within a job."""
+
+    run_id: str
+    run_key: Sha256
+    model: str
+    state: JobState = "queued"
+    sessions_done: int = Field(default=0, ge=0)
+    sessions_total: int = Field(default=0, ge=0)
+    last_session: date | None = None
+    error: str | None = None
+
+
+class Job(Message):
+    """A stored request with its state. `fence` grows with every claim: it is the fencing token."""
+
+    job_id: str
+    request: SimulationRequest
+    state: JobState = "queued"
+    runs: tuple[RunProgress, ...]
+    created_at: Instant
+    updated_at: Instant
+    cancel_requested: bool = False
+    worker: str | None = None
+    lease_until: Instant | None = None
+    fence: int = Field(default=0, ge=0)
+    error: str | None = None

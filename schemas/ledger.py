@@ -1,0 +1,43 @@
+"""The append-only, double-entry, hash-chained ledger as it is stored.
+
+Accounts are colon-separated paths. Of a trading book: `assets:cash`, `assets:positions:SYMBOL`
+(carried at cost), `equity:capital`, `income:realised`, `expenses:commission`. Of a loan:
+`borrower:paid_out`, `borrower:paid_in`, `loan:principal`, `loan:interest_income`, `loan:fees`,
+`lender:funding`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.base import Message, Money, Quantity, Sha256, Symbol
+
+TransactionKind = Literal[
+    "deposit", "trade", "disbursement", "instalment", "dividend", "split", "interest", "reversal"
+]
+
+
+class Entry(Message):
+    """One signed movement on one account."""
+
+    account: str = Field(max_length=80)
+    amount: Money = Field(description="signed; a transaction's entries sum to zero per currency")
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    symbol: Symbol | None = None
+    quantity: Quantity | None = Field(default=None, description="signed units moved, for positions")
+    previous: Sha256 = Field(description="hash of the entry before this one")
+    hash: Sha256 = Field(description="SHA-256 of this entry's canonical content and `previous`")
+
+
+class Transaction(Message):
+    """Entries that belong together and sum to zero."""
+
+    transaction_id: str = Field(description="derived from the run key, tick and cause")
+    sequence: int = Field(ge=0, description="position in the ledger, from 0")
+    kind: TransactionKind
+    session: date
+    description: str = Field(max_length=200)
+    entries: tuple[Entry, ...] = Field(min_length=2)

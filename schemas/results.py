@@ -1,0 +1,186 @@
+"""What a finished job says: `results.json` is one `ResultsBundle`.
+
+Nothing here is random or of wall time: two runs of the same request give the same bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import Field
+
+from schemas.agents import AgentDecision
+from schemas.base import Instant, Message, Money, Quantity, Sha256, Symbol
+from schemas.jobs import JobState, SimulationRequest
+from schemas.loan import (
+    AprResult,
+    CoverageSimulation,
+    CoverageSummary,
+    PlainLoanComparison,
+    Schedule,
+)
+from schemas.market import DatasetInfo
+from schemas.metrics import PerformanceMetrics
+from schemas.orders import Fill, Order
+from schemas.tick import Event, LoanState
+
+
+class EquityCurve(Message):
+    """The account at each session's close, in columns of equal length."""
+
+    sessions: tuple[date, ...]
+    cash: tuple[Money, ...]
+    market_value: tuple[Money, ...]
+    equity: tuple[Money, ...]
+
+
+class CostSummary(Message):
+    """What trading cost in all; spread and slippage are inside the fill prices."""
+
+    commission: Money
+    spread: Money
+    slippage: Money
+    total: Money
+    turnover_annual: float = Field(description="value traded ÷ 2 ÷ mean equity, a year")
+    mean_exposure: float = Field(description="mean of market value ÷ equity, 0 to 1")
+    model_cost_usd_micro: int = Field(description="model spend in millionths of a US dollar")
+
+
+class Trade(Message):
+    """A fill with the order behind it: what was asked, why, and what it came to."""
+
+    fill: Fill
+    reason: str
+    requested_quantity: Quantity
+    status_reason: str | None = None
+
+
+class DecisionRecord(Message):
+    """One agent's decision, with its session."""
+
+    session: date
+    as_of: Instant
+    events: tuple[Event, ...]
+    decision: AgentDecision
+
+
+class LoanMonth(Message):
+    """One instalment of the serviced loan."""
+
+    number: int
+    due_on: date
+    settled_on: date
+    payment: Money
+    interest: Money
+    principal: Money
+    from_income: Money
+    from_borrower: Money
+    from_principal: Money
+    shortfall: Money
+    balance: Money
+    fund_value: Money
+
+
+class LoanResult(Message):
+    """What became of the loan, beside what was to be expected when it was decided."""
+
+    borrower: str
+    final: LoanState
+    invested: Money
+    paid_out: Money
+    schedule: Schedule
+    apr: AprResult
+    coverage: CoverageSummary
+    months: tuple[LoanMonth, ...]
+    fund_value_end: Money
+    shortfall_total: Money
+    simulation: CoverageSimulation | None = Field(
+        description="bootstrap on prices known at the application; None when refused"
+    )
+    comparison: PlainLoanComparison | None = None
+
+
+class RunResult(Message):
+    """One model's run."""
+
+    model: str
+    run_key: Sha256
+    state: JobState
+    error: str | None = None
+    curve: EquityCurve
+    metrics: PerformanceMetrics | None = Field(description="None when there are too few sessions")
+    costs: CostSummary
+    trades: tuple[Trade, ...]
+    refused_orders: tuple[Order, ...] = Field(description="denied, rejected or cancelled")
+    decisions: tuple[DecisionRecord, ...]
+    abstentions: int = Field(ge=0)
+    ledger_hash: Sha256
+    ledger_entries: int = Field(ge=0)
+    loan: LoanResult | None = None
+
+
+class BenchmarkResult(Message):
+    """A yardstick: same sessions, no agent."""
+
+    name: str
+    description: str
+    sessions: tuple[date, ...]
+    equity: tuple[Money, ...]
+    metrics: PerformanceMetrics | None
+
+
+class JobResults(Message):
+    """One job: the request, its runs and the yardsticks."""
+
+    title: str
+    request: SimulationRequest
+    dataset: DatasetInfo
+    universe: tuple[Symbol, ...]
+    runs: tuple[RunResult, ...]
+    benchmarks: tuple[BenchmarkResult, ...]
+    assumptions: tuple[str, ...]
+
+
+class ResultsBundle(Message):
+    """Everything a report shows."""
+
+    schema_version: int = 1
+    code_version: str
+    jobs: tuple[JobResults, ...]
+
+
+class ManifestRun(Message):
+    """What repeats one run."""
+
+    model: str
+    run_key: Sha256
+    ledger_hash: Sha256
+
+
+class Execution(Message):
+    """The only part of a manifest that may differ between two runs of the same request."""
+
+    job_ids: tuple[str, ...]
+    run_ids: tuple[str, ...]
+    started_at: Instant
+    finished_at: Instant
+    host_python: str
+    platform: str
+
+
+class Manifest(Message):
+    """Everything needed to repeat a run."""
+
+    schema_version: int = 1
+    code_version: str
+    requests: tuple[SimulationRequest, ...]
+    data_hashes: dict[str, Sha256]
+    versions: dict[str, str] = Field(description="library versions that shape results")
+    runs: tuple[ManifestRun, ...]
+    recorded_calls: str | None = Field(
+        default=None,
+        description="set of recorded model calls; None when no outside model was asked",
+    )
+    files: dict[str, Sha256] = Field(description="SHA-256 of each file written beside this one")
+    repeat: str = Field(description="the command that repeats the run")
+    execution: Execution

@@ -1,0 +1,101 @@
+"""Jobs: what is admitted, what identifies a run, and what a run will step through."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from interfaces.calendar import TradingCalendar
+from interfaces.market import DataCatalog, MarketData
+from schemas.base import sha256_of
+from schemas.errors import InvalidRequest, NotFound
+from schemas.jobs import Job, RunProgress, SimulationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a request is checked against before it becomes a job."""
+
+    catalog: DataCatalog
+    calendar: Callable[[str], TradingCalendar]
+    models: Collection[str]
+    code_version: str
+
+
+def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now: datetime) -> Job:
+    """Check a request against what exists and return the job to store, queued.
+
+    Raises `InvalidRequest` or `NotFound` with one sentence that says what to change; nothing is
+    stored. The identity of each run is its `run_key`: the SHA-256 of the canonical request for one
+    model, the data's hash and the code version.
+    """
+    if request.mask:
+        raise InvalidRequest("masking is not available yet: leave `mask` out")
+    for model in request.models:
+        _known("model", model, admission.models)
+    market = admission.catalog.open(request.data)
+    universe_of(request, market)
+    sessions = sessions_of(request, market, admission.calendar)
+    runs = tuple(
+        RunProgress(
+            run_id=f"{job_id}-{index}",
+            run_key=run_key(request, model, market, admission.code_version),
+            model=model,
+            sessions_total=len(sessions),
+        )
+        for index, model in enumerate(request.models)
+    )
+    return Job(job_id=job_id, request=request, runs=runs, created_at=now, updated_at=now)
+
+
+def run_key(request: SimulationRequest, model: str, market: MarketData, code_version: str) -> str:
+    """Return what identifies one model's run, whoever asks and whenever."""
+    return sha256_of(
+        {
+            "request": request.model_copy(update={"models": (model,)}),
+            "data_hash": market.info().data_hash,
+            "code_version": code_version,
+        }
+    )
+
+
+def universe_of(request: SimulationRequest, market: MarketData) -> tuple[str, ...]:
+    """Return the symbols of the run, sorted: those asked for, or all tradable ones."""
+    known = market.info().symbols
+    if request.universe is None:
+        return tuple(sorted(known))
+    for symbol in request.universe:
+        _known("symbol", symbol, known)
+    if not request.universe:
+        raise InvalidRequest("the universe is empty: name at least one symbol")
+    return tuple(sorted(request.universe))
+
+
+def sessions_of(
+    request: SimulationRequest,
+    market: MarketData,
+    calendar: Callable[[str], TradingCalendar],
+) -> tuple[date, ...]:
+    """Return the sessions of the run; the request's dates need not be sessions themselves."""
+    sessions = calendar(market.info().calendar).sessions(request.start_date, request.end_date)
+    if not sessions:
+        raise InvalidRequest(
+            f"{request.start_date}..{request.end_date} has no session of "
+            f"{market.info().calendar}: choose dates on which the exchange trades"
+        )
+    if not market.covers(sessions[0], sessions[-1]):
+        raise InvalidRequest(
+            f"data set '{request.data}' does not cover {sessions[0]}..{sessions[-1]}: "
+            f"`alphashield data coverage --data {request.data}` shows what it has"
+        )
+    return sessions
+
+
+def _known(kind: str, name: str, names: Collection[str]) -> None:
+    if name in names:
+        return
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f": did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(names)[:12])}"
+    raise NotFound(f"unknown {kind} '{name}'{hint}")

@@ -1,0 +1,1 @@
+"""Chat models: one vendor a file; deterministic baselines in `baseline/`."""

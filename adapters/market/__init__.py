@@ -1,0 +1,1 @@
+"""Market data by source; every source is loaded into one `PriceTable`."""

@@ -41,3 +41,21 @@ class Transaction(Message):
     session: date
     description: str = Field(max_length=200)
     entries: tuple[Entry, ...] = Field(min_length=2)
+
+
+class LedgerFault(Message):
+    """The first place where a ledger is not what was written."""
+
+    transaction: int = Field(ge=0, description="position in the ledger, from 0")
+    transaction_id: str
+    entry: int | None = Field(description="position in the transaction; None: the whole of it")
+    what: str = Field(description="one sentence")
+
+
+class Verification(Message):
+    """What a check of a whole ledger found."""
+
+    transactions: int = Field(ge=0, description="transactions read")
+    entries: int = Field(ge=0, description="entries found sound, up to the fault")
+    ledger_hash: Sha256 = Field(description="hash of the newest sound entry")
+    fault: LedgerFault | None = Field(description="None: every entry is as it was written")

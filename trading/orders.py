@@ -1,0 +1,30 @@
+"""What an agent wants traded, and the id that makes it one order however often it is sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+
+from schemas.orders import Side
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIntent:
+    """A wish to trade, before the gate has seen it; the quantity may be anything at all."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+
+
+def client_order_id(scope: str, tick: int, agent: str, *, intent: OrderIntent, key: str) -> str:
+    """Derive an order's id: 32 hex digits that depend on nothing random.
+
+    `scope` is the run key or the account; `key` tells the agent's orders of a tick apart: its
+    sequence number, or the key a client gave so that a repeated call is one order.
+    """
+    parts = [scope, tick, agent, intent.symbol, intent.side, key]
+    content = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

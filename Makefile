@@ -1,6 +1,6 @@
 # One command each; the workflow and .ci/run call only these.
 .DEFAULT_GOAL := help
-.PHONY: help demo test install check format run bench docs test-long test-live lock clean
+.PHONY: help demo test install check format run bench docs test-store test-long test-live lock clean
 
 PY := .venv/bin/python
 # Two workers: more of them only queue for the embedded servers that the tests start.
@@ -40,6 +40,9 @@ bench: install ## measure, print ratios
 
 docs: install ## check every link and command in the documents
 	@$(PY) -m tests.house docs
+
+test-store: install ## the store's contract against the server that MONGODB_URI names
+	@$(PY) -m pytest -m "not long and not live" tests/adapters/store
 
 test-long: install ## the long sweeps behind the promises
 	@$(PYTEST) -m "long and not live" --timeout 3600

@@ -63,7 +63,8 @@ def _unknown_alphashield(words: list[str]) -> str | None:
     return None
 
 
-def _unknown(command: str, targets: set[str]) -> str | None:
+def unknown_command(command: str, targets: set[str]) -> str | None:
+    """Say what a command line names that is not there; programs that are not ours pass."""
     words = shlex.split(command, comments=True)
     while words and re.match(r"^[A-Z_]+=", words[0]):
         words = words[1:]
@@ -90,5 +91,7 @@ def problems(root: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
         found += _dead_links(path, text, root)
         name = path.relative_to(root).as_posix()
-        found += [f"{name}: {what}" for c in _commands(text) if (what := _unknown(c, targets))]
+        found += [
+            f"{name}: {what}" for c in _commands(text) if (what := unknown_command(c, targets))
+        ]
     return found

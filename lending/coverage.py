@@ -188,9 +188,10 @@ def simulate_coverage(
     )
     paths, months = monthly_returns.shape
     by_month = _quantiles(paid.shortfall)
-    totals = paid.shortfall.sum(axis=1)
+    totals: NDArray[np.int64] = np.sum(paid.shortfall, axis=1)
     worst = np.sort(totals)[-max(1, round(0.05 * paths)) :]
-    funded = (paid.from_income + paid.from_principal).sum() / (_cents(schedule.total_paid) * paths)
+    from_fund = int(np.sum(paid.from_income)) + int(np.sum(paid.from_principal))
+    funded = from_fund / (_cents(schedule.total_paid) * paths)
     any_short = np.count_nonzero(totals) / paths
     residual = _quantiles(paid.residual)
     alone = _inverse(paid.alone, (0.05, 0.5, 0.95))
@@ -206,7 +207,7 @@ def simulate_coverage(
         probability_ruin=_ratio(np.count_nonzero(paid.ruined) / paths),
         expected_total_shortfall=_money(float(np.mean(totals))),
         expected_shortfall_worst_5pc=_money(float(np.mean(worst))),
-        expected_funded_share=_ratio(float(funded)),
+        expected_funded_share=_ratio(funded),
         residual_at_maturity=Quantiles(**{k: v[0] for k, v in residual.items()}),
         months_fund_alone=(int(alone[0]), int(alone[1]), int(alone[2])),
         statement=(

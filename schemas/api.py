@@ -1,0 +1,202 @@
+"""What the HTTP API says that is stored nowhere: views, pages, problems."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.base import Instant, Message, Money, Symbol
+from schemas.jobs import Cadence, Job, JobState, Mode, RunProgress
+from schemas.keys import ApiKey, Role
+
+
+class Problem(Message):
+    """RFC 9457: what went wrong, in one sentence; `type` ends in a stable code."""
+
+    type: str = Field(examples=["urn:alphashield:problem:not-found"])
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str
+
+
+class JobView(Message):
+    """A job without the borrower's papers and without the worker's lease."""
+
+    job_id: str
+    state: JobState
+    mode: Mode
+    models: tuple[str, ...]
+    start_date: date
+    end_date: date
+    data: str
+    universe: tuple[Symbol, ...] | None
+    cash: Money
+    cadence: Cadence
+    seed: int
+    mask: bool
+    application_id: str | None = Field(description="loan mode: which application")
+    sessions_done: int
+    sessions_total: int
+    runs: tuple[RunProgress, ...]
+    created_at: Instant
+    updated_at: Instant
+    cancel_requested: bool
+    error: str | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Show a stored job."""
+        request = job.request
+        borrower = request.application
+        return cls(
+            job_id=job.job_id,
+            state=job.state,
+            mode=request.mode,
+            models=request.models,
+            start_date=request.start_date,
+            end_date=request.end_date,
+            data=request.data,
+            universe=request.universe,
+            cash=request.cash,
+            cadence=request.cadence,
+            seed=request.seed,
+            mask=request.mask,
+            application_id=borrower.application.application_id if borrower else None,
+            sessions_done=sum(run.sessions_done for run in job.runs),
+            sessions_total=sum(run.sessions_total for run in job.runs),
+            runs=job.runs,
+            created_at=job.created_at,
+            updated_at=job.updated_at,
+            cancel_requested=job.cancel_requested,
+            error=job.error,
+        )
+
+
+class JobPage(Message):
+    """Jobs, newest first; ask again with `before` = `next_before` until it is null."""
+
+    jobs: tuple[JobView, ...]
+    next_before: str | None
+
+
+class ModelList(Message):
+    """The contestants a request may name."""
+
+    models: tuple[str, ...]
+
+
+class SymbolList(Message):
+    """The tradable symbols of a data set."""
+
+    data: str
+    symbols: tuple[Symbol, ...]
+
+
+class SymbolCoverage(Message):
+    """How far one symbol's bars reach."""
+
+    symbol: Symbol
+    first_session: date
+    last_session: date
+    bars: int = Field(ge=0)
+
+
+class DataCoverage(Message):
+    """How far a data set reaches, and its honest limits."""
+
+    data: str
+    description: str
+    currency: str
+    close_only: bool
+    caveats: tuple[str, ...]
+    symbols: tuple[SymbolCoverage, ...]
+
+
+class NewKey(Message):
+    """A request for an API key."""
+
+    name: str = Field(min_length=1, max_length=80, description="what it is for")
+    role: Role = "read_write"
+
+
+class KeyView(Message):
+    """A key as it may be shown: without its digest."""
+
+    key_id: str
+    name: str
+    role: Role
+    created_at: Instant
+    revoked_at: Instant | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> Self:
+        """Show a stored key."""
+        return cls(**key.model_dump(exclude={"digest"}))
+
+
+class KeyList(Message):
+    """All keys, oldest first."""
+
+    keys: tuple[KeyView, ...]
+
+
+class KeyCreated(Message):
+    """A new key with its secret, which is shown this once."""
+
+    key: KeyView
+    secret: str
+
+
+class Health(Message):
+    """Whether the service lives, and whether it can work."""
+
+    status: str
+
+
+class JobPath(Message):
+    """Which job."""
+
+    job_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$")
+
+
+class JobFilePath(JobPath):
+    """Which file of a job."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$", description="e.g. equity.csv")
+
+
+class KeyPath(Message):
+    """Which key."""
+
+    key_id: str = Field(pattern=r"^[a-z0-9]{8,16}$")
+
+
+class JobQuery(Message):
+    """Which jobs, newest first."""
+
+    state: JobState | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    before: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="`next_before` of the page before",
+    )
+
+
+class DataQuery(Message):
+    """Which data set."""
+
+    data: str = Field(default="bundled", pattern=r"^[a-z0-9-]{1,40}$")
+
+
+class IdempotencyHeader(BaseModel):
+    """The request's own id: sent again with the same body it makes no second job."""
+
+    # The framework hands over all headers of the request; the others are not ours to judge.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    idempotency_key: str | None = Field(
+        default=None, alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,200}$"
+    )

@@ -9,7 +9,7 @@ debt.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -27,7 +27,6 @@ LimitName = Literal[
     "halted",
     "quantity",
     "symbol",
-    "price",
     "max_orders_per_session",
     "allow_short",
     "allow_leverage",
@@ -52,7 +51,7 @@ class Rules:
 
     limits: RiskLimits
     costs: CostModel
-    tradable: Collection[str]
+    tradable: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +152,10 @@ def _quantity(intent: OrderIntent, book: Book) -> Denial | None:
 
 
 def _symbol(intent: OrderIntent, book: Book) -> Denial | None:
-    if intent.symbol not in book.rules.tradable:
-        return Denial("symbol", f"{intent.symbol} is not among the tradable symbols")
-    if intent.symbol not in book.prices:
-        return Denial("price", f"{intent.symbol} has no price yet")
-    return None
+    # One sentence for both: that a symbol will have a price one day is news from the future.
+    if intent.symbol in book.rules.tradable and intent.symbol in book.prices:
+        return None
+    return Denial("symbol", f"{intent.symbol} is no tradable symbol with a known price")
 
 
 def _count(_: OrderIntent, book: Book) -> Denial | None:

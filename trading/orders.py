@@ -19,12 +19,19 @@ class OrderIntent:
     quantity: Decimal
 
 
-def client_order_id(scope: str, tick: int, agent: str, *, intent: OrderIntent, key: str) -> str:
+def client_order_id(
+    scope: str, tick: int, agent: str, *, intent: OrderIntent, sequence: int
+) -> str:
     """Derive an order's id: 32 hex digits that depend on nothing random.
 
-    `scope` is the run key or the account; `key` tells the agent's orders of a tick apart: its
-    sequence number, or the key a client gave so that a repeated call is one order.
+    `scope` is the run key or the account; `sequence` tells the agent's orders of a tick apart.
     """
-    parts = [scope, tick, agent, intent.symbol, intent.side, key]
+    parts = [scope, tick, agent, intent.symbol, intent.side, sequence]
     content = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def keyed_order_id(scope: str, agent: str, key: str) -> str:
+    """Derive the id of an order that a client gave a key of its own: one key is one order."""
+    content = json.dumps([scope, agent, "key", key], ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -17,7 +17,7 @@ from trading.costs import whole
 from trading.gate import Book
 from trading.orders import OrderIntent
 
-PRICE_ALLOWANCE = Decimal("0.01")
+PRICE_ALLOWANCE = Decimal("0.015")
 MIN_ORDER = Decimal("1.00")
 MIN_ORDER_SHARE = Decimal("0.0005")
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 States = NDArray[np.int8]
 
+MOST_VARIABLES = 400
+"""Most variables of an allocation: its matrix is dense, and samplers slow with its square."""
+
 
 @dataclass(frozen=True, slots=True)
 class Qubo:
@@ -103,7 +106,8 @@ def allocation_qubo(
 
     Each asset owns floor(cap·slices) variables, one a slice of weight 1/slices; choosing `slices`
     of them all is a selection among copies of the assets, so nothing new needs proof.
-    `allocation_weights` reads an answer. Raises InvalidRequest if the cap leaves too few slices.
+    `allocation_weights` reads an answer. Raises InvalidRequest if the cap leaves too few
+    slices, or for more than `MOST_VARIABLES`.
     """
     center, spread = finite_vector(mean, "mean"), finite_matrix(covariance, "covariance")
     each = _slices_each(slices, cap)
@@ -111,6 +115,11 @@ def allocation_qubo(
         raise InvalidRequest(
             f"{len(center)} asset(s) of at most {each} slice(s) cannot hold {slices} slices; "
             "raise the cap or the number of slices."
+        )
+    if each * len(center) > MOST_VARIABLES:
+        raise InvalidRequest(
+            f"this takes {each * len(center)} variables, more than {MOST_VARIABLES}: "
+            "name fewer assets or slices, or lower the cap."
         )
     copies = np.ones((each, each))
     return selection_qubo(

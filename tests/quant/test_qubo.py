@@ -193,6 +193,7 @@ def test_a_problem_that_makes_no_sense_is_refused_in_one_sentence(change, senten
 
 def test_slices_that_cannot_add_up_are_refused():
     mean, covariance = moments(3, 1)
-    for slices, cap, sentence in ((10, 0.3, "cannot hold 10"), (0, 0.5, "at least 1")):
+    cases = ((10, 0.3, "cannot hold 10"), (0, 0.5, "at least 1"), (999, 1.0, "more than 400"))
+    for slices, cap, sentence in cases:
         with pytest.raises(InvalidRequest, match=sentence):
             allocation_qubo(mean, covariance, slices=slices, cap=cap, risk_aversion=1)

@@ -127,9 +127,11 @@ def _single(annotation: Any) -> _Form:
         return _Form(_int64, int)
     if annotation is Decimal:
         return _Form(str)
+    if annotation is AwareDatetime:
+        return _Form(_iso)
     if isinstance(annotation, type):
-        if issubclass(annotation, date | AwareDatetime):
-            return _Form(lambda value: value.isoformat())
+        if issubclass(annotation, date):
+            return _Form(_iso)
         if issubclass(annotation, BaseModel):
             return _Form(_encode_nested, lambda document: _values(annotation, document))
     raise TypeError(f"{annotation!r} has no stored form")
@@ -223,6 +225,10 @@ def _mapping(arguments: tuple[Any, ...]) -> _Form:
 
 def _apply(convert: Convert | None, value: Any) -> Any:
     return value if convert is None or value is None else convert(value)
+
+
+def _iso(value: date) -> str:
+    return value.isoformat()
 
 
 def _encode_nested(message: Message) -> Document:

@@ -30,17 +30,16 @@ from mcp_servers.trading_arguments import (
     read_reason,
     read_targets,
 )
-from schemas.account import AccountMark
 from schemas.base import MILLIONTH, plain, to_micro
 from schemas.errors import BadConfiguration
 from schemas.orders import CostModel, Order, RiskLimits, Side
 from schemas.trading import (
     AccountAnswer,
+    Holdings,
     LimitBroken,
     ModeAnswer,
     OrderColumns,
     PlacedOrder,
-    PositionColumns,
     PositionsAnswer,
     PreviewAnswer,
     RebalanceAnswer,
@@ -197,20 +196,27 @@ class _Tools:
             market_value=mark.market_value,
             equity=mark.equity,
             working_orders=working,
-            positions=_columns(mark),
+            positions=Holdings(
+                symbols=tuple(position.symbol for position in mark.positions),
+                quantities=tuple(position.quantity for position in mark.positions),
+                market_values=tuple(position.market_value for position in mark.positions),
+            ),
         )
 
     async def get_positions(self) -> PositionsAnswer:
         """Show the holdings with their average cost and unrealised gain, in columns."""
         mark = self._desk.broker.account()
+        held = mark.positions
         return PositionsAnswer(
             marked_at=mark.session,
             currency=mark.currency,
-            positions=_columns(mark),
-            costs=tuple(position.cost for position in mark.positions),
-            unrealised_gains=tuple(
-                position.market_value - position.cost for position in mark.positions
-            ),
+            symbols=tuple(position.symbol for position in held),
+            quantities=tuple(position.quantity for position in held),
+            prices=tuple(position.price for position in held),
+            market_values=tuple(position.market_value for position in held),
+            weights=tuple(_weight(position.market_value, mark.equity) for position in held),
+            costs=tuple(position.cost for position in held),
+            unrealised_gains=tuple(position.market_value - position.cost for position in held),
         )
 
     async def preview_order(
@@ -314,21 +320,9 @@ class _Tools:
         )
 
 
-def _columns(mark: AccountMark) -> PositionColumns:
-    positions = mark.positions
+def _weight(value: Decimal, equity: Decimal) -> Decimal:
     # Cut, not rounded: the weights shown can be handed back as targets and sum to 1 at most.
-    return PositionColumns(
-        symbols=tuple(position.symbol for position in positions),
-        quantities=tuple(position.quantity for position in positions),
-        prices=tuple(position.price for position in positions),
-        market_values=tuple(position.market_value for position in positions),
-        weights=tuple(
-            (position.market_value / mark.equity).quantize(MILLIONTH, rounding=ROUND_DOWN)
-            if mark.equity
-            else Decimal()
-            for position in positions
-        ),
-    )
+    return (value / equity).quantize(MILLIONTH, rounding=ROUND_DOWN) if equity else Decimal()
 
 
 def _placed(order: Order, denial: Denial | None) -> PlacedOrder:

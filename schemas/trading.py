@@ -6,14 +6,32 @@ No answer holds a price of the session that orders are for: values are at the la
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from decimal import Decimal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from schemas.base import Instant, Message, Money, Price, Quantity, Symbol, Weight
+from schemas.base import Instant, Message, Money, Price, Quantity, Symbol, plain
 from schemas.orders import CostModel, OrderStatus, RiskLimits, Side
 
-TradingMode = Literal["simulated", "shadow", "paper", "live"]
+TradingMode = Literal["simulation", "shadow", "paper", "live"]
+
+# A client checks every value of a column against its schema: a bare string is the cheapest.
+_TEXT = WithJsonSchema({"type": "string"})
+Amounts = tuple[
+    Annotated[
+        Decimal,
+        PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json"),
+        _TEXT,
+    ],
+    ...,
+]
+"""A column of money."""
+Numbers = tuple[
+    Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json"), _TEXT], ...
+]
+"""A column of quantities, prices or weights."""
+Texts = tuple[str, ...]
 
 
 class ModeAnswer(Message):
@@ -29,14 +47,12 @@ class ModeAnswer(Message):
     rules: tuple[str, ...] = Field(description="how orders are filled, in sentences")
 
 
-class PositionColumns(Message):
-    """Holdings valued at the last known closes, sorted by symbol."""
+class Holdings(Message):
+    """What is held, sorted by symbol, at the last known closes."""
 
-    symbols: tuple[Symbol, ...]
-    quantities: tuple[Quantity, ...]
-    prices: tuple[Price, ...] = Field(description="the last known closes")
-    market_values: tuple[Money, ...]
-    weights: tuple[Weight, ...] = Field(description="market value ÷ equity, cut to six places")
+    symbols: Texts
+    quantities: Numbers
+    market_values: Amounts
 
 
 class AccountAnswer(Message):
@@ -49,17 +65,21 @@ class AccountAnswer(Message):
     market_value: Money
     equity: Money
     working_orders: int = Field(ge=0)
-    positions: PositionColumns
+    positions: Holdings
 
 
 class PositionsAnswer(Message):
-    """The holdings with what they cost."""
+    """The holdings with prices, weights and what they cost; columns sorted by symbol."""
 
     marked_at: date | None
     currency: str
-    positions: PositionColumns
-    costs: tuple[Money, ...] = Field(description="average cost, commissions excluded")
-    unrealised_gains: tuple[Money, ...] = Field(description="market value − cost")
+    symbols: Texts
+    quantities: Numbers
+    prices: Numbers = Field(description="the last known closes")
+    market_values: Amounts
+    weights: Numbers = Field(description="market value ÷ equity, cut to six places")
+    costs: Amounts = Field(description="average cost, commissions excluded")
+    unrealised_gains: Amounts = Field(description="market value − cost")
 
 
 class LimitBroken(Message):
@@ -102,14 +122,14 @@ class OrderColumns(Message):
     """Orders of the current session, in placing order."""
 
     session: date
-    client_order_ids: tuple[str, ...]
-    agents: tuple[str, ...]
-    symbols: tuple[Symbol, ...]
+    client_order_ids: Texts
+    agents: Texts
+    symbols: Texts
     sides: tuple[Side, ...]
-    quantities: tuple[Quantity, ...]
+    quantities: Numbers
     statuses: tuple[OrderStatus, ...]
     status_reasons: tuple[str | None, ...]
-    reasons: tuple[str, ...]
+    reasons: Texts
 
 
 class SkippedSymbol(Message):
@@ -122,10 +142,10 @@ class SkippedSymbol(Message):
 class RebalanceAnswer(Message):
     """The orders a rebalance placed, sells first; columns of equal length."""
 
-    order_ids: tuple[str, ...]
-    symbols: tuple[Symbol, ...]
+    order_ids: Texts
+    symbols: Texts
     sides: tuple[Side, ...]
-    quantities: tuple[Quantity, ...]
+    quantities: Numbers
     statuses: tuple[OrderStatus, ...]
     denied: tuple[LimitBroken, ...] = Field(description="one for each order with status denied")
     skipped: tuple[SkippedSymbol, ...]

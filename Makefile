@@ -15,7 +15,7 @@ demo: ## set up, then run the main job: a loan and an arena on real prices
 	@.venv/bin/alphashield demo
 
 test: install check ## set up, check, test
-	@$(PYTEST) -m "not long and not live"
+	@$(PYTEST)
 
 install: ## bring .venv up to date with the hashed locks
 	@.ci/install dev
@@ -42,7 +42,7 @@ docs: install ## check every link and command in the documents
 	@$(PY) -m tests.house docs
 
 test-store: install ## the store's contract against the server that MONGODB_URI names
-	@$(PY) -m pytest -m "not long and not live" tests/adapters/store
+	@$(PY) -m pytest tests/adapters/store
 
 test-long: install ## the long sweeps behind the promises
 	@$(PYTEST) -m "long and not live" --timeout 3600

@@ -43,6 +43,7 @@ _RECORDS = (
         (
             "lending_get_application",
             "lending_assess_affordability",
+            "lending_assess_budget",
             "lending_list_transactions",
             "lending_get_borrower_documents",
         ),

@@ -18,6 +18,14 @@ class Clock(Protocol):
         ...
 
 
+class MovableClock(Clock, Protocol):
+    """A simulation's clock: it stands until the simulation moves it, and only forward."""
+
+    def move_to(self, instant: datetime) -> None:
+        """Set the moment; `InvalidRequest` when it lies before the present one."""
+        ...
+
+
 class WallClock(Protocol):
     """The machine's own time: leases, heartbeats, log lines. Never a source of data."""
 

@@ -1,0 +1,103 @@
+"""Fund rules: a calm, broad portfolio that raises what an instalment needs.
+
+Inverse-volatility weights of the whole universe, renewed on the first session of a month (and when
+the account is new); equal weights while there is less than a year of prices. Cash for an
+instalment is raised from the largest holding first: few trades, low costs.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_UP, Decimal
+from typing import Any
+
+from adapters.model.baseline.history import LOOKBACK
+from adapters.model.baseline.policy import Ask
+from adapters.model.baseline.trading import (
+    equal_shares,
+    hold,
+    rebalance,
+    scaled,
+    starts_month,
+    symbols_of,
+)
+from schemas.agents import TradingDecision
+from schemas.base import MILLIONTH, plain
+
+MARGIN = Decimal("1.03")
+"""Raised above what is needed: the fill's price is not known when the order is placed."""
+MOST_SYMBOLS = 100
+
+
+def decide(ask: Ask) -> TradingDecision:
+    """Raise cash for an instalment, else invest or renew the portfolio when it is time."""
+    account = ask.tool("trading_get_account")
+    needed = _needed(ask)
+    if needed > Decimal(account["cash"]):
+        return _raise_cash(ask, account, needed)
+    if needed:
+        return hold(f"Cash covers the {needed} that the fund pays of the instalment.")
+    loan = ask.task["facts"].get("loan")
+    if loan is not None and "application" not in ask.task["events"]:
+        due = Decimal(account["market_value"]) == 0 or "month_end" in ask.task["events"]
+    else:
+        due = starts_month(ask)
+    return _invest(ask) if due else hold("The portfolio is renewed once a month only.")
+
+
+def _needed(ask: Ask) -> Decimal:
+    findings: dict[str, Any] = ask.task.get("findings", {})
+    return Decimal(findings.get("lender", {}).get("fund_payment") or 0)
+
+
+def _invest(ask: Ask) -> TradingDecision:
+    symbols = symbols_of(ask)[:MOST_SYMBOLS]
+    if not symbols:
+        return hold("No symbol has a price yet.")
+    result = ask.attempt(
+        "quantum_optimize_portfolio",
+        symbols=list(symbols),
+        method="inverse_volatility",
+        lookback=LOOKBACK,
+    )
+    if result.is_error or result.structured is None:
+        why = f"Equal weights of {len(symbols)} symbols: {result.text}"[:500]
+        return rebalance(ask, equal_shares(symbols), why)
+    portfolio: dict[str, Any] = result.structured["portfolio"]  # type: ignore[assignment]
+    weights = [float(weight) for weight in portfolio["weights"]]
+    volatility = float(portfolio["volatility_annual"])
+    why = f"Inverse-volatility weights of {len(symbols)} symbols, estimated {volatility:.1%} a year"
+    return rebalance(ask, scaled(symbols, weights), why)
+
+
+def _raise_cash(ask: Ask, account: dict[str, Any], needed: Decimal) -> TradingDecision:
+    missing = (needed - Decimal(account["cash"])) * MARGIN
+    held = account["positions"]
+    rows = sorted(
+        zip(
+            held["symbols"], held["quantities"], held["prices"], held["market_values"], strict=True
+        ),
+        key=lambda row: (-Decimal(row[3]), row[0]),
+    )
+    orders: list[str] = []
+    for symbol, quantity, price, value in rows:
+        if missing <= 0:
+            break
+        units = min(
+            Decimal(quantity), (missing / Decimal(price)).quantize(MILLIONTH, rounding=ROUND_UP)
+        )
+        placed = ask.tool(
+            "trading_place_order",
+            symbol=symbol,
+            side="sell",
+            quantity=plain(units),
+            reason=f"Raise {needed} for the instalment",
+        )
+        orders.append(str(placed["client_order_id"]))
+        missing -= min(Decimal(value), units * Decimal(price))
+    return TradingDecision(
+        action="raise_cash" if orders else "hold",
+        rationale=f"Sold from the largest holdings to pay {needed} of the instalment.",
+        confidence=1.0,
+        order_ids=tuple(orders),
+        features={"needed": float(needed), "orders": float(len(orders))},
+    )

@@ -1,0 +1,195 @@
+"""A finished job's files: results, report, tables and manifest, as bytes."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from importlib import metadata
+
+from interfaces.calendar import TradingCalendar
+from interfaces.market import MarketData
+from interfaces.store import TickStore
+from lending.schedule import split_principal
+from orchestrator.jobs import sessions_of, universe_of
+from orchestrator.loan_life import loan_of
+from orchestrator.loan_result import loan_result
+from orchestrator.report.files import render_files
+from orchestrator.results import run_result
+from orchestrator.yardsticks import equal_weight_yardstick, index_yardstick, levels_of
+from schemas.base import CENT, plain
+from schemas.jobs import Job, SimulationRequest
+from schemas.market import DatasetInfo
+from schemas.results import (
+    BenchmarkResult,
+    Execution,
+    JobResults,
+    Manifest,
+    ManifestRun,
+    ResultsBundle,
+    RunResult,
+)
+from schemas.tick import Tick
+
+SHAPING_LIBRARIES = ("cvxpy", "langgraph", "mcp", "numpy", "pydantic", "scipy", "skfolio")
+"""Libraries whose version can move a figure."""
+
+
+LOAN_ASSUMPTIONS = (
+    "The borrower pays up to the disposable income of the application every month.",
+    "What neither fund nor borrower can pay is carried as arrears without penalty interest.",
+    "The bootstrap draws blocks of months of an equal-weight basket, known at the decision.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The data set of a job, and the calendars by name."""
+
+    market: MarketData
+    calendar: Callable[[str], TradingCalendar]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which code made the results, and when."""
+
+    code_version: str
+    finished_at: datetime
+
+
+def publish(job: Job, *, ticks: TickStore, prices: Prices, stamp: Stamp) -> dict[str, bytes]:
+    """Score the job's runs as they stand and return its files by name."""
+    committed = {run.run_id: tuple(ticks.ticks(run.run_id)) for run in job.runs}
+    results = job_results(job, committed, prices)
+    bundle = ResultsBundle(code_version=stamp.code_version, jobs=(results,))
+    transactions = [
+        (run.model, transaction)
+        for run in job.runs
+        for tick in committed[run.run_id]
+        for transaction in tick.transactions
+    ]
+    return render_files(bundle, _manifest(job, results, stamp), transactions)
+
+
+def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Prices) -> JobResults:
+    """Build the results of a job from the committed ticks of its runs, by run id."""
+    request, info = job.request, prices.market.info()
+    universe = universe_of(request, prices.market)
+    yardsticks = _yardsticks(request, universe, prices)
+    index = next((y for y in yardsticks if y.name in info.benchmarks), None)
+    levels = levels_of(index, _capital(request)) if index is not None else None
+    results: list[RunResult] = []
+    for run in job.runs:
+        done = committed[run.run_id]
+        life = loan_of(request, prices.calendar(info.calendar).on_or_after)
+        loan = None
+        if life is not None and done:
+            known = prices.market.view(done[0].as_of)
+            loan = loan_result(life, done, known=known, universe=universe, seed=request.seed)
+        results.append(run_result(run, done, benchmark=levels, loan=loan))
+    return JobResults(
+        title=title_of(request),
+        request=request,
+        dataset=info,
+        universe=universe,
+        runs=tuple(results),
+        benchmarks=yardsticks,
+        assumptions=assumptions_of(request, info),
+    )
+
+
+def title_of(request: SimulationRequest) -> str:
+    """Name a job in a few words."""
+    span = f"{request.start_date} to {request.end_date}"
+    if request.application is not None:
+        a = request.application.application
+        return f"Self-funding loan of {a.principal:,.0f} over {a.term_months} months, {span}"
+    many = f"{len(request.models)} models" if len(request.models) > 1 else request.models[0]
+    return f"Arena: {many}, {span}"
+
+
+def assumptions_of(request: SimulationRequest, info: DatasetInfo) -> tuple[str, ...]:
+    """Say what a reader must know to read the figures."""
+    costs = request.costs
+    fill = "close: the data set has closes only." if info.close_only else "open."
+    per_share = plain(costs.commission_per_share)
+    said = [
+        "A decision for a session sees only what was known before its open.",
+        f"Orders fill at the session's {fill}",
+        "Fills do not move the market; every order within cash and holdings is filled.",
+        f"Half-spread {costs.half_spread_bps} bps and slippage {costs.slippage_bps} bps a trade.",
+        f"Commission {costs.commission_bps} bps plus {per_share} a share.",
+        "No short selling and no borrowing; cash earns nothing; taxes on trading are not charged.",
+        "Returns are time-weighted; 252 sessions make a year; the risk-free rate is taken as zero.",
+        "Benchmarks pay no costs.",
+    ]
+    if request.application is not None:
+        said += LOAN_ASSUMPTIONS
+    return tuple(said)
+
+
+def _capital(request: SimulationRequest) -> Decimal:
+    if request.application is None:
+        return request.cash
+    return max(split_principal(request.application.application).invested, CENT)
+
+
+def _yardsticks(
+    request: SimulationRequest, universe: tuple[str, ...], prices: Prices
+) -> tuple[BenchmarkResult, ...]:
+    """Compute the yardsticks once all sessions are past."""
+    market = prices.market
+    sessions = sessions_of(request, market, prices.calendar)
+    closes_at = prices.calendar(market.info().calendar).closes_at(sessions[-1])
+    view = market.view(closes_at + timedelta(microseconds=1))
+    capital = _capital(request)
+    found = [
+        index_yardstick(view, symbol, sessions, capital) for symbol in market.info().benchmarks
+    ]
+    found.append(equal_weight_yardstick(view, universe, sessions, capital))
+    return tuple(yardstick for yardstick in found if yardstick is not None)
+
+
+def _manifest(job: Job, results: JobResults, stamp: Stamp) -> Manifest:
+    return Manifest(
+        code_version=stamp.code_version,
+        requests=(job.request,),
+        data_hashes={results.dataset.name: results.dataset.data_hash},
+        versions={name: metadata.version(name) for name in SHAPING_LIBRARIES},
+        runs=tuple(
+            ManifestRun(model=run.model, run_key=run.run_key, ledger_hash=run.ledger_hash)
+            for run in results.runs
+        ),
+        files={},
+        repeat=repeat_command(job.request),
+        execution=Execution(
+            job_ids=(job.job_id,),
+            run_ids=tuple(run.run_id for run in job.runs),
+            started_at=job.created_at,
+            finished_at=stamp.finished_at,
+            host_python=platform.python_version(),
+            platform=platform.platform(),
+        ),
+    )
+
+
+def repeat_command(request: SimulationRequest) -> str:
+    """Return the command that repeats a request.
+
+    A borrower's file, costs and limits other than the defaults stand in the manifest's request.
+    """
+    words = ["alphashield", "simulate", "--models", ",".join(request.models)]
+    words += ["--start", str(request.start_date), "--end", str(request.end_date)]
+    words += ["--data", request.data, "--seed", str(request.seed), "--cadence", request.cadence]
+    if request.universe is not None:
+        words += ["--universe", ",".join(request.universe)]
+    if request.application is None:
+        words += ["--cash", str(request.cash)]
+    else:
+        name = request.application.application.borrower_id
+        words += ["--mode", "loan", "--application", f"{name}.json"]
+    return shlex.join(words)

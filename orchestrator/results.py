@@ -1,0 +1,170 @@
+"""From committed ticks to results: curve, metrics, costs, trades, decisions, and the loan.
+
+Performance is time-weighted: money put in at the open or taken out after the close is no return.
+The growth curve that is scored begins with the capital before the first session, so the costs of
+the first day count; its point k is the close of session k-1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+
+from quant.metrics import performance, turnover
+from schemas.base import ZERO
+from schemas.errors import InvalidRequest
+from schemas.jobs import RunProgress
+from schemas.metrics import PerformanceMetrics
+from schemas.results import (
+    CostSummary,
+    DecisionRecord,
+    EquityCurve,
+    LoanResult,
+    RunResult,
+    Trade,
+)
+from schemas.tick import Tick
+
+INFLOWS = frozenset({"deposit", "disbursement"})
+"""Money put in before the session's orders; every other cash flow comes after its close."""
+
+
+def run_result(
+    run: RunProgress,
+    ticks: Sequence[Tick],
+    *,
+    benchmark: dict[date, float] | None = None,
+    loan: LoanResult | None = None,
+) -> RunResult:
+    """Build one run's result; `benchmark` maps sessions to levels for the relative figures."""
+    return RunResult(
+        model=run.model,
+        run_key=run.run_key,
+        state=run.state,
+        error=run.error,
+        curve=_curve(ticks),
+        metrics=_metrics(ticks, benchmark),
+        costs=_costs(ticks),
+        trades=_trades(ticks),
+        refused_orders=tuple(
+            order
+            for tick in ticks
+            for order in tick.orders
+            if order.status in {"denied", "rejected", "cancelled"}
+        ),
+        decisions=tuple(
+            DecisionRecord(session=t.session, as_of=t.as_of, events=t.events, decision=d)
+            for t in ticks
+            for d in t.decisions
+        ),
+        abstentions=sum(d.output is None for t in ticks for d in t.decisions),
+        ledger_hash=ticks[-1].ledger_hash if ticks else "0" * 64,
+        ledger_entries=sum(len(x.entries) for t in ticks for x in t.transactions),
+        loan=loan,
+    )
+
+
+def growth(ticks: Sequence[Tick]) -> list[float]:
+    """Return the time-weighted growth of one unit: T+1 points, the first before any session.
+
+    Stops at the session where nothing is left in the account.
+    """
+    points = [1.0]
+    before = ZERO
+    for tick in ticks:
+        put_in, taken_out = _flows(tick)
+        base = before + put_in
+        if base <= 0:
+            break
+        points.append(points[-1] * float((tick.mark.equity + taken_out) / base))
+        before = tick.mark.equity
+    return points
+
+
+def _flows(tick: Tick) -> tuple[Decimal, Decimal]:
+    put_in = taken_out = ZERO
+    for transaction in tick.transactions:
+        if transaction.kind == "trade":
+            continue
+        cash = sum(
+            (e.amount for e in transaction.entries if e.account == "assets:cash"), start=ZERO
+        )
+        if transaction.kind in INFLOWS:
+            put_in += cash
+        else:
+            taken_out -= cash
+    return put_in, taken_out
+
+
+def score(
+    points: Sequence[float], benchmark: Sequence[float] | None = None
+) -> PerformanceMetrics | None:
+    """Score a growth curve, or return None when it has too few points or touches zero."""
+    try:
+        return performance(points, benchmark=benchmark)
+    except InvalidRequest:
+        return None
+
+
+def _metrics(
+    ticks: Sequence[Tick], benchmark: dict[date, float] | None
+) -> PerformanceMetrics | None:
+    points = growth(ticks)
+    sessions = [tick.session for tick in ticks[: len(points) - 1]]
+    if benchmark is None or not all(session in benchmark for session in sessions):
+        return score(points)
+    return score(points, [1.0, *(benchmark[session] for session in sessions)])
+
+
+def _curve(ticks: Sequence[Tick]) -> EquityCurve:
+    return EquityCurve(
+        sessions=tuple(t.session for t in ticks),
+        cash=tuple(t.mark.cash for t in ticks),
+        market_value=tuple(t.mark.market_value for t in ticks),
+        equity=tuple(t.mark.equity for t in ticks),
+    )
+
+
+def _costs(ticks: Sequence[Tick]) -> CostSummary:
+    fills = [fill for tick in ticks for fill in tick.fills]
+    commission = _total(f.commission for f in fills)
+    spread = _total(f.spread_cost for f in fills)
+    slippage = _total(f.slippage_cost for f in fills)
+    equity = np.array([float(t.mark.equity) for t in ticks], dtype=np.float64)
+    invested = np.array([float(t.mark.market_value) for t in ticks], dtype=np.float64)
+    traded = np.array([float(_total(f.amount for f in t.fills)) for t in ticks], dtype=np.float64)
+    alive = equity > 0
+    some = bool(alive.any())
+    return CostSummary(
+        commission=commission,
+        spread=spread,
+        slippage=slippage,
+        total=commission + spread + slippage,
+        turnover_annual=turnover(traded[alive], equity[alive]) if some else 0.0,
+        mean_exposure=float((invested[alive] / equity[alive]).mean()) if some else 0.0,
+        model_cost_usd_micro=sum(d.usage.cost_usd_micro for t in ticks for d in t.decisions),
+    )
+
+
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, start=ZERO)
+
+
+def _trades(ticks: Sequence[Tick]) -> tuple[Trade, ...]:
+    trades: list[Trade] = []
+    for tick in ticks:
+        orders = {order.client_order_id: order for order in tick.orders}
+        for fill in tick.fills:
+            order = orders[fill.client_order_id]
+            trades.append(
+                Trade(
+                    fill=fill,
+                    reason=order.reason,
+                    requested_quantity=order.quantity,
+                    status_reason=order.status_reason,
+                )
+            )
+    return tuple(trades)

@@ -1,0 +1,247 @@
+"""The worker: claims jobs and runs them. The only place that assembles a run."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from mcp.server.mcpserver import MCPServer
+from mcp_servers.memory import build_memory_server
+from mcp_servers.prices import build_prices_server
+from mcp_servers.search import build_search_server
+
+from adapters.wiring import RunPorts, System, calendar, open_tools, run_ports
+from agents.agent import Agent
+from agents.records import RECORDS
+from interfaces.market import MarketData
+from mcp_servers.lending import build_lending_server
+from mcp_servers.quantum import build_quantum_server
+from mcp_servers.trading import build_trading_server
+from orchestrator.graph import build_graph
+from orchestrator.jobs import Admission, sessions_of, universe_of
+from orchestrator.lease import Lease
+from orchestrator.loan_life import loan_of
+from orchestrator.publish import Prices, Stamp, publish
+from orchestrator.simulation import RunParts, RunPlan, Simulation
+from schemas.errors import AlphaShieldError, Conflict, Unavailable
+from schemas.jobs import ENDED, Job, JobState, RunProgress, SimulationRequest
+
+PROGRESS_EVERY_S = 0.5
+IDLE_POLL_S = 0.5
+
+Watch = Callable[[RunProgress], None]
+
+
+def admission_of(system: System) -> Admission:
+    """Return what requests are checked against in this process."""
+    return Admission(
+        catalog=system.catalog,
+        calendar=calendar,
+        models=system.models,
+        code_version=system.code_version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stops:
+    """Why a run may have to stop between two ticks."""
+
+    lease: Lease
+    drain: threading.Event
+
+    def now(self) -> bool:
+        return self.lease.lost or self.lease.cancelled or self.drain.is_set()
+
+
+class Worker:
+    """Runs jobs one at a time; several workers may share a store."""
+
+    def __init__(self, system: System, *, name: str, drain: threading.Event | None = None) -> None:
+        self._system = system
+        self._name = name
+        self._drain = drain or threading.Event()
+        self._lease = timedelta(seconds=system.settings.lease_seconds)
+        self._graph = build_graph()
+
+    def run_forever(self) -> None:
+        """Claim and run jobs until drained; a tick under way is committed first."""
+        jobs, wall = self._system.store.jobs, self._system.wall
+        while not self._drain.is_set():
+            try:
+                job = jobs.claim(self._name, now=wall.now(), lease=self._lease)
+                if job is not None:
+                    self._work(job, lambda _: None)
+                    continue
+            except Unavailable:  # the store is away: ask again after the pause
+                pass
+            self._drain.wait(IDLE_POLL_S)
+
+    def run_job(self, job_id: str, watch: Watch) -> Job:
+        """Run one stored job to its end in this thread and return it as it then stands.
+
+        `Conflict` when another worker holds it.
+        """
+        job = self._system.store.jobs.claim_one(
+            job_id, self._name, now=self._system.wall.now(), lease=self._lease
+        )
+        if job is None:
+            job = self._system.store.jobs.get(job_id)
+            if job.state in ENDED:
+                return job
+            raise Conflict(f"job {job_id} is held by {job.worker or 'another worker'}")
+        self._work(job, watch)
+        return self._system.store.jobs.get(job_id)
+
+    def _work(self, job: Job, watch: Watch) -> None:
+        jobs, wall = self._system.store.jobs, self._system.wall
+        with Lease(job, jobs, wall, length=self._lease) as lease:
+            stops = _Stops(lease, self._drain)
+            try:
+                state, error = self._run_all(job, stops, watch)
+            except Conflict:  # another worker has the job now; it is not ours to write
+                return
+        if lease.lost:
+            return
+        jobs.finish(job.job_id, job.fence, state, now=wall.now(), error=error)
+
+    def _run_all(self, job: Job, stops: _Stops, watch: Watch) -> tuple[JobState, str | None]:
+        """Run every run that is not done, publish, and return the job's state and error."""
+        done: list[RunProgress] = []
+        for run in job.runs:
+            result = run if run.state == "completed" else self._run_one(job, run, stops, watch)
+            done.append(result)
+            if result.state in {"queued", "cancelled"}:
+                return result.state, None
+            if result.state == "paused":
+                return "paused", result.error
+        self._publish(job, tuple(done))
+        failed = [run for run in done if run.state == "failed"]
+        if not failed:
+            return "completed", None
+        return ("failed" if len(failed) == len(done) else "partial"), failed[0].error
+
+    def _run_one(self, job: Job, run: RunProgress, stops: _Stops, watch: Watch) -> RunProgress:
+        reporter = _Reporter(self._system, job, run, watch)
+        try:
+            complete = asyncio.run(self._simulate(job, run, stops, reporter))
+        except Conflict:
+            raise
+        except Unavailable as error:
+            return reporter.end("paused", str(error))
+        except AlphaShieldError as error:
+            return reporter.end("failed", str(error))
+        if complete:
+            return reporter.end("completed")
+        return reporter.end("cancelled" if stops.lease.cancelled else "queued")
+
+    async def _simulate(
+        self, job: Job, run: RunProgress, stops: _Stops, reporter: _Reporter
+    ) -> bool:
+        async with self._assemble(job, run) as simulation:
+            return await simulation.run(on_tick=reporter.tick, should_stop=stops.now)
+
+    def _publish(self, job: Job, runs: tuple[RunProgress, ...]) -> None:
+        store = self._system.store
+        files = publish(
+            job.model_copy(update={"runs": runs}),
+            ticks=store.ticks,
+            prices=Prices(self._market(job), calendar),
+            stamp=Stamp(self._system.code_version, self._system.wall.now()),
+        )
+        for name, content in files.items():
+            store.artifacts.put(job.job_id, name, content)
+
+    def _market(self, job: Job) -> MarketData:
+        return self._system.catalog.open(job.request.data)
+
+    @asynccontextmanager
+    async def _assemble(self, job: Job, run: RunProgress) -> AsyncGenerator[Simulation]:
+        """Build everything one run is made of, on its own clock and account."""
+        system, request, market = self._system, job.request, self._market(job)
+        symbols = universe_of(request, market)
+        ports = run_ports(system, request, run_key=run.run_key, symbols=symbols)
+        plan = RunPlan(
+            run_id=run.run_id,
+            run_key=run.run_key,
+            fence=job.fence,
+            sessions=sessions_of(request, market, calendar),
+            cadence=request.cadence,
+            cash=request.cash,
+            seed=request.seed,
+        )
+        async with open_tools(_servers(system, request, ports, run.run_key)) as tools:
+            yield Simulation(
+                plan,
+                RunParts(
+                    clock=ports.clock,
+                    calendar=ports.calendar,
+                    exchange=ports.exchange,
+                    memories=ports.memories,
+                    tools=tools,
+                    model=system.model(run.model),
+                    agents={name: Agent(record) for name, record in RECORDS.items()},
+                    graph=self._graph,
+                    ticks=system.store.ticks,
+                    loan=loan_of(request, ports.calendar.on_or_after),
+                ),
+            )
+
+
+def _servers(
+    system: System, request: SimulationRequest, ports: RunPorts, run_key: str
+) -> dict[str, MCPServer]:
+    """Build the six tool servers of a run, on its clock, its universe and its account."""
+    clock, market = ports.clock, ports.market
+    return {
+        "prices": build_prices_server(clock=clock, market=market, calendar=ports.calendar),
+        "search": build_search_server(clock=clock, documents=system.documents),
+        "memory": build_memory_server(clock=clock, memories=ports.memories),
+        "trading": build_trading_server(
+            clock=clock,
+            market=market,
+            broker=ports.exchange,
+            limits=request.limits,
+            costs=request.costs,
+            scope=run_key,
+            tick=lambda: ports.exchange.session().toordinal(),
+            agent="alpha_trading",
+            mode="simulated",
+        ),
+        "quantum": build_quantum_server(clock=clock, market=market, sampler=system.sampler),
+        "lending": build_lending_server(clock=clock, borrower=request.application, market=market),
+    }
+
+
+class _Reporter:
+    """Tells the store (now and then) and the watcher (each tick) where a run stands."""
+
+    def __init__(self, system: System, job: Job, run: RunProgress, watch: Watch) -> None:
+        self._system = system
+        self._job = job
+        self._run = run.model_copy(update={"state": "running", "error": None})
+        self._watch = watch
+        self._next = 0.0
+
+    def tick(self, done: int, session: date) -> None:
+        """Take note of a committed tick."""
+        self._run = self._run.model_copy(update={"sessions_done": done, "last_session": session})
+        self._watch(self._run)
+        if self._system.wall.monotonic() >= self._next:
+            self._store()
+
+    def end(self, state: JobState, error: str | None = None) -> RunProgress:
+        """Store and return the run's last word."""
+        self._run = self._run.model_copy(update={"state": state, "error": error})
+        self._store()
+        self._watch(self._run)
+        return self._run
+
+    def _store(self) -> None:
+        self._next = self._system.wall.monotonic() + PROGRESS_EVERY_S
+        self._system.store.jobs.progress(
+            self._job.job_id, self._job.fence, self._run, now=self._system.wall.now()
+        )

@@ -1,0 +1,103 @@
+"""Opening the store: a MongoDB that is named, or the embedded one of the home folder."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pymongo import IndexModel, MongoClient
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid
+
+from adapters.store import artifacts, jobs, keys, memories, ticks
+from adapters.store.artifacts import MongoArtifactStore
+from adapters.store.calls import repeated, translated
+from adapters.store.embedded import EmbeddedServer
+from adapters.store.jobs import MongoJobStore
+from adapters.store.keys import MongoKeyStore
+from adapters.store.memories import MongoMemoryStore
+from adapters.store.ticks import MongoTickStore
+
+_SELECTION_MS = 5_000
+_SOCKET_MS = 60_000
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "jobs": jobs.INDEXES,
+    "run_heads": [],
+    "ticks": ticks.INDEXES,
+    "artifacts": artifacts.INDEXES,
+    "artifact_pieces": artifacts.PIECE_INDEXES,
+    "keys": keys.INDEXES,
+    "memories": memories.INDEXES,
+}
+"""Every collection with the indexes its repository declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The repositories of one database. `uri` is for other clients of the same database."""
+
+    jobs: MongoJobStore
+    ticks: MongoTickStore
+    artifacts: MongoArtifactStore
+    keys: MongoKeyStore
+    memories: MongoMemoryStore
+    uri: str
+    database: str
+    _client: MongoClient[dict[str, Any]]
+    _leaving: contextlib.ExitStack
+
+    def close(self) -> None:
+        """Close the connections and leave the embedded server; closing twice changes nothing."""
+        self._leaving.close()
+
+    def ping(self) -> None:
+        """Return once the database answered; `Unavailable` when it does not."""
+        repeated(lambda: self._client.admin.command("ping"))
+
+
+def open_store(uri: str | None, home: Path, *, database: str = "alphashield") -> Store:
+    """Open the database of this URI or, without one, the embedded one under `home`.
+
+    Collections and indexes are created when they are missing. A MongoDB that is not there raises
+    `Unavailable` within about five seconds; a URI that is none, or refused credentials,
+    `BadConfiguration`. No message shows the URI.
+    """
+    with contextlib.ExitStack() as leaving:
+        address = uri or leaving.enter_context(EmbeddedServer.open(home)).uri
+        with translated():
+            client: MongoClient[dict[str, Any]] = MongoClient(
+                address,
+                serverSelectionTimeoutMS=_SELECTION_MS,
+                connectTimeoutMS=_SELECTION_MS,
+                socketTimeoutMS=_SOCKET_MS,
+                retryWrites=True,
+                appname="alphashield",
+            )
+        leaving.callback(client.close)
+        tables = client[database]
+        repeated(lambda: prepare(tables))
+        return Store(
+            jobs=MongoJobStore(tables["jobs"]),
+            ticks=MongoTickStore(tables["run_heads"], tables["ticks"]),
+            artifacts=MongoArtifactStore(tables["artifacts"], tables["artifact_pieces"]),
+            keys=MongoKeyStore(tables["keys"]),
+            memories=MongoMemoryStore(tables["memories"]),
+            uri=address,
+            database=database,
+            _client=client,
+            _leaving=leaving.pop_all(),
+        )
+
+
+def prepare(tables: Database[dict[str, Any]]) -> None:
+    """Create what is missing: first collections, then indexes; again changes nothing."""
+    existing = set(tables.list_collection_names())
+    for name, indexes in INDEXES.items():
+        if name not in existing:
+            with contextlib.suppress(CollectionInvalid):  # another process was quicker
+                tables.create_collection(name)
+        if indexes:
+            tables[name].create_indexes(indexes)

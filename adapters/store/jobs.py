@@ -1,0 +1,206 @@
+"""Jobs: one document a job, changed by compare-and-set on its fence and state.
+
+Beside the message's own fields a document has the store's, which begin with `_`: `_order` (moment
+of creation and id, in the order of text), `_lease` (end of the lease in the same form) and
+`_idempotency`. `find_one_and_update` is not used: the embedded server answers "nothing matched"
+when it fails for another reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import IndexModel
+
+from adapters.store.calls import Documents, compare_and_set, insert, repeated
+from adapters.store.codec import decode, encode
+from schemas.errors import Conflict, NotFound
+from schemas.jobs import Job, JobState, RunProgress
+
+INDEXES = [
+    IndexModel([("_order", 1)], name="order"),
+    IndexModel([("state", 1), ("_order", 1)], name="state_and_order"),
+    IndexModel([("_idempotency", 1)], name="idempotency", unique=True, sparse=True),
+]
+
+_RESUMABLE: tuple[JobState, ...] = ("paused", "failed", "partial", "cancelled")
+_CANDIDATES = 16
+
+
+class MongoJobStore:
+    """`interfaces.store.JobStore` on one collection."""
+
+    def __init__(self, jobs: Documents) -> None:
+        self._jobs = jobs
+
+    def create(self, job: Job, *, idempotency_key: str | None = None) -> Job:
+        """Store a queued job and return it; an idempotency key returns the first job."""
+        document = {"_id": job.job_id, "_order": _order(job), **encode(job)}
+        if idempotency_key is not None:
+            document["_idempotency"] = idempotency_key
+        if insert(self._jobs, document):
+            return job
+        if idempotency_key is not None:
+            found = repeated(lambda: self._jobs.find_one({"_idempotency": idempotency_key}))
+            if found is not None:
+                first = decode(Job, found)
+                if first.request == job.request:
+                    return first
+                raise Conflict("this idempotency key was used for another request")
+        raise Conflict("a job with this id exists already")
+
+    def get(self, job_id: str) -> Job:
+        """Return the job; `NotFound`."""
+        return decode(Job, self._document(job_id))
+
+    def list(
+        self, *, state: JobState | None = None, limit: int = 50, before: str | None = None
+    ) -> tuple[Job, ...]:
+        """Return jobs, newest first; `before` is the last job id of the page before."""
+        wanted: dict[str, Any] = {} if state is None else {"state": state}
+        if before is not None:
+            wanted["_order"] = {"$lt": self._document(before)["_order"]}
+        found = repeated(lambda: [*self._jobs.find(wanted).sort("_order", -1).limit(limit)])
+        return tuple(decode(Job, document) for document in found)
+
+    def claim(self, worker: str, *, now: datetime, lease: timedelta) -> Job | None:
+        """Take the oldest queued job, or a running one whose lease ended, and raise its fence."""
+        while candidates := self._claimable(now):
+            for document in candidates:
+                claimed = self._take(document, worker, now, lease)
+                if claimed is not None:
+                    return claimed
+        return None
+
+    def claim_one(self, job_id: str, worker: str, *, now: datetime, lease: timedelta) -> Job | None:
+        """Take this job on the same terms, or None; `NotFound`."""
+        document = self._document(job_id)
+        free = document["state"] == "queued" or (
+            document["state"] == "running" and document["_lease"] <= _sortable(now)
+        )
+        return self._take(document, worker, now, lease) if free else None
+
+    def heartbeat(self, job_id: str, fence: int, *, now: datetime, lease: timedelta) -> Job:
+        """Extend the lease and return the job as stored; `Conflict` when the fence is stale."""
+        until = now + lease
+        self._change_mine(
+            job_id,
+            fence,
+            {"lease_until": until.isoformat(), "_lease": _sortable(until), "updated_at": _iso(now)},
+        )
+        return self.get(job_id)
+
+    def progress(self, job_id: str, fence: int, run: RunProgress, *, now: datetime) -> None:
+        """Store where a run stands; `Conflict` when the fence is stale."""
+        found = repeated(lambda: self._jobs.find_one({"_id": job_id}, {"runs": 1}))
+        runs = [] if found is None else [known["run_id"] for known in found["runs"]]
+        if run.run_id not in runs:
+            raise NotFound("there is no such run")
+        place = f"runs.{runs.index(run.run_id)}"  # its own field: runs report side by side
+        self._change_mine(job_id, fence, {place: encode(run), "updated_at": _iso(now)})
+
+    def finish(
+        self, job_id: str, fence: int, state: JobState, *, now: datetime, error: str | None = None
+    ) -> Job:
+        """Set the state, give the lease back and clear the worker; `Conflict` when stale."""
+        self._change_mine(
+            job_id,
+            fence,
+            {"state": state, "error": error, "updated_at": _iso(now), **_NOBODY},
+        )
+        return self.get(job_id)
+
+    def request_cancel(self, job_id: str, *, now: datetime) -> Job:
+        """Cancel a queued or paused job at once, ask a running one to stop."""
+        while True:
+            document = self._document(job_id)
+            state = document["state"]
+            if state == "running":
+                change: dict[str, Any] = {"cancel_requested": True}
+            elif state in ("queued", "paused"):
+                change = {"cancel_requested": True, "state": "cancelled"}
+            else:
+                raise Conflict(f"the job has ended: {state}")
+            if self._change(document, {**change, "updated_at": _iso(now)}):
+                return self.get(job_id)
+
+    def resume(self, job_id: str, *, now: datetime) -> Job:
+        """Queue a paused, failed, partial or cancelled job again; `Conflict` otherwise."""
+        while True:
+            document = self._document(job_id)
+            if document["state"] not in _RESUMABLE:
+                raise Conflict(f"a job that is {document['state']} cannot be resumed")
+            change = {"state": "queued", "cancel_requested": False, "error": None}
+            if self._change(document, {**change, "updated_at": _iso(now), **_NOBODY}):
+                return self.get(job_id)
+
+    def _document(self, job_id: str) -> dict[str, Any]:
+        found = repeated(lambda: self._jobs.find_one({"_id": job_id}))
+        if found is None:
+            raise NotFound("there is no such job")
+        return found
+
+    def _claimable(self, now: datetime) -> tuple[dict[str, Any], ...]:
+        """Return the oldest jobs that are free, queued ones and abandoned ones together."""
+        abandoned = {"state": "running", "_lease": {"$lte": _sortable(now)}}
+
+        def read() -> tuple[dict[str, Any], ...]:
+            found = [
+                document
+                for wanted in ({"state": "queued"}, abandoned)
+                for document in self._jobs.find(wanted).sort("_order", 1).limit(_CANDIDATES)
+            ]
+            return tuple(sorted(found, key=lambda document: document["_order"]))
+
+        return repeated(read)
+
+    def _take(
+        self, document: dict[str, Any], worker: str, now: datetime, lease: timedelta
+    ) -> Job | None:
+        until = now + lease
+        claim = {
+            "state": "running",
+            "worker": worker,
+            "fence": document["fence"] + 1,
+            "lease_until": until.isoformat(),
+            "_lease": _sortable(until),
+            "updated_at": _iso(now),
+        }
+        lease_seen = {"_lease": document["_lease"]} if document["state"] == "running" else {}
+        if self._change(document, claim, lease_seen):
+            return decode(Job, {**document, **claim})
+        return None
+
+    def _change(
+        self,
+        seen: Mapping[str, Any],
+        change: Mapping[str, Any],
+        condition: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Change the job if its state and fence still are what was seen."""
+        expected = {field: seen[field] for field in ("_id", "state", "fence")}
+        return compare_and_set(self._jobs, {**expected, **(condition or {})}, change)
+
+    def _change_mine(self, job_id: str, fence: int, change: Mapping[str, Any]) -> None:
+        """Change a job that is running under this fence."""
+        mine = {"_id": job_id, "state": "running", "fence": fence}
+        if not compare_and_set(self._jobs, mine, change):
+            self._document(job_id)
+            raise Conflict("another worker has taken the job, or it is not running")
+
+
+_NOBODY: Mapping[str, Any] = {"worker": None, "lease_until": None, "_lease": None}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _sortable(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _order(job: Job) -> str:
+    return f"{_sortable(job.created_at)} {job.job_id}"

@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 
 FIELDS = {"id", "sentence", "figure", "tests", "kept"}
-KEPT = {"sampled", "full"}
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ def _problems_of(promise: dict[str, Any], by_id: dict[str, list[Mark]], root: Pa
     name = promise["id"]
     mine = by_id.get(name, [])
     found: list[str] = []
-    if promise["kept"] not in KEPT:
-        found.append(f"{name}: kept must be one of {', '.join(sorted(KEPT))}")
+    if not isinstance(promise["kept"], str) or not promise["kept"].strip():
+        found.append(f"{name}: kept must say how far the tests reach")
     if not any(not mark.long for mark in mine):
         found.append(f"{name} has no marked test that runs in `make test`")
     for file in promise["tests"] or ["(none)"]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -24,10 +26,12 @@ class ExchangeCalendar:
     """
 
     name: str
+    zone: ZoneInfo
 
     def __init__(self, name: str = "XNYS") -> None:
         source = _load(name)
         self.name = source.name
+        self.zone = ZoneInfo(str(source.tz))
         days: list[date] = source.sessions.to_numpy().astype("datetime64[D]").tolist()
         self._days = days
         self._first = date(days[0].year, 1, 1)
@@ -90,6 +94,7 @@ class ExchangeCalendar:
         return InvalidRequest(f"{day.isoformat()} lies outside the calendar of {self.name}")
 
 
+@lru_cache(maxsize=8)  # a calendar is a constant that takes half a second to compute
 def _load(name: str) -> Any:
     # Imported here: it brings pandas, which `alphashield --help` does not wait for.
     import pandas as pd

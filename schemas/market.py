@@ -42,6 +42,7 @@ class ImportReport(Message):
     rows_read: int
     rows_kept: int
     rows_rejected: int
+    notes: tuple[str, ...] = Field((), description="what was done with the rows, and what is odd")
     rejected: tuple[RejectedRow, ...] = Field(description="the first 1 000 rejected rows")
     symbols: tuple[str, ...]
     data_hash: Sha256

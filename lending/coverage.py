@@ -191,8 +191,8 @@ def simulate_coverage(
     totals: NDArray[np.int64] = np.sum(paid.shortfall, axis=1)
     worst = np.sort(totals)[-max(1, round(0.05 * paths)) :]
     from_fund = int(np.sum(paid.from_income)) + int(np.sum(paid.from_principal))
-    funded = from_fund / (_cents(schedule.total_paid) * paths)
-    any_short = np.count_nonzero(totals) / paths
+    funded = _share(from_fund, _cents(schedule.total_paid) * paths)
+    any_short = _share(int(np.count_nonzero(totals)), paths)
     residual = _quantiles(paid.residual)
     alone = _inverse(paid.alone, (0.05, 0.5, 0.95))
     return CoverageSimulation(
@@ -201,13 +201,13 @@ def simulate_coverage(
         source=None,
         monthly_shortfall=MonthlyQuantiles(**{k: tuple(v) for k, v in by_month.items()}),
         monthly_shortfall_probability=tuple(
-            _ratio(int(short) / paths) for short in np.count_nonzero(paid.shortfall, axis=0)
+            _share(int(short), paths) for short in np.count_nonzero(paid.shortfall, axis=0)
         ),
-        probability_any_shortfall=_ratio(any_short),
-        probability_ruin=_ratio(np.count_nonzero(paid.ruined) / paths),
+        probability_any_shortfall=any_short,
+        probability_ruin=_share(int(np.count_nonzero(paid.ruined)), paths),
         expected_total_shortfall=_money(float(np.mean(totals))),
         expected_shortfall_worst_5pc=_money(float(np.mean(worst))),
-        expected_funded_share=_ratio(funded),
+        expected_funded_share=funded,
         residual_at_maturity=Quantiles(**{k: v[0] for k, v in residual.items()}),
         months_fund_alone=(int(alone[0]), int(alone[1]), int(alone[2])),
         statement=(
@@ -234,8 +234,8 @@ def _money(cents: float) -> Decimal:
     return to_cents(Decimal(repr(float(cents))).scaleb(-2))
 
 
-def _ratio(value: float) -> Decimal:
-    return Decimal(repr(value))
+def _share(part: int, whole: int) -> Decimal:
+    return Decimal(part) / whole
 
 
 def _inverse(values: NDArray[np.int64], levels: tuple[float, ...]) -> NDArray[np.int64]:

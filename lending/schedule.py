@@ -27,6 +27,8 @@ def add_months(day: date, months: int, *, anchor: int | None = None) -> date:
     """
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
+    if not date.min.year <= year <= date.max.year:
+        raise InvalidRequest(f"{months} months from {day} is no date of this calendar.")
     last = calendar.monthrange(year, month + 1)[1]
     return date(year, month + 1, min(anchor or day.day, last))
 

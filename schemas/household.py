@@ -5,11 +5,34 @@ The figures of the loan itself stand in `schemas/loan.py`.
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
 from schemas.base import Message, Money, Rate
-from schemas.loan import CoverageSummary, FilingStatus, Ratio, Transaction
+from schemas.loan import BorrowerDocument, CoverageSummary, FilingStatus, Ratio, Transaction
+
+
+class TransactionColumns(Message):
+    """Transactions known at `as_of`, oldest first, in columns; `total` counts all that match.
+
+    Money in is positive, money out negative; where there are more than asked the newest are shown.
+    """
+
+    as_of: date
+    total: int
+    posted_on: tuple[date, ...]
+    amount: tuple[Money, ...]
+    category: tuple[str, ...]
+    merchant: tuple[str, ...]
+    description: tuple[str, ...]
+
+
+class DocumentList(Message):
+    """The borrower's documents issued before `as_of`, oldest first."""
+
+    as_of: date
+    documents: tuple[BorrowerDocument, ...]
 
 
 class UnderwritingPolicy(Message):

@@ -1,0 +1,162 @@
+"""The ledger balances, chains, and names the first entry that is not what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+import pytest
+
+from schemas.base import Message
+from schemas.errors import InvalidRequest
+from schemas.ledger import Entry, Transaction
+from trading.ledger import GENESIS, Heading, Movement, Tip, append, transaction_id, verify
+
+DAY = date(2020, 1, 2)
+_M = TypeVar("_M", bound=Message)
+
+
+def ledger(count: int = 5) -> list[Transaction]:
+    tip = Tip()
+    made: list[Transaction] = []
+    for number in range(count):
+        movements = (
+            Movement("assets:positions:AAA", Decimal("100.00"), "AAA", Decimal("1.5")),
+            Movement("assets:cash", Decimal("-100.10")),
+            Movement("expenses:commission", Decimal("0.10")),
+        )
+        name = transaction_id("run", number, "test")
+        heading = Heading(name, "trade", DAY + timedelta(days=number), f"buy, {number}", "USD")
+        made.append(append(tip, heading, movements=movements))
+        tip = tip.after(made[-1])
+    return made
+
+
+def test_a_sound_ledger_verifies_and_tells_its_size() -> None:
+    made = ledger()
+    found = verify(made, tip=made[-1].entries[-1].hash)
+    assert found.fault is None
+    assert (found.transactions, found.entries) == (5, 15)
+    assert found.ledger_hash == made[-1].entries[-1].hash
+    assert verify([]).ledger_hash == GENESIS
+
+
+def test_the_hash_can_be_recomputed_from_its_description_alone() -> None:
+    (first, *_) = ledger()
+    previous = hashlib.sha256(b"alphashield ledger, version 1").hexdigest()
+    for position, entry in enumerate(first.entries):
+        content = [
+            previous,
+            first.transaction_id,
+            first.sequence,
+            first.kind,
+            first.session.isoformat(),
+            first.description,
+            position,
+            len(first.entries),
+            entry.account,
+            f"{entry.amount:.2f}",
+            entry.currency,
+            entry.symbol,
+            None if entry.quantity is None else f"{entry.quantity:.6f}",
+        ]
+        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+        assert entry.previous == previous
+        assert entry.hash == hashlib.sha256(text.encode()).hexdigest()
+        previous = entry.hash
+
+
+def test_a_ledger_that_went_through_storage_still_verifies() -> None:
+    stored = [Transaction.model_validate_json(each.model_dump_json()) for each in ledger()]
+    assert verify(stored).fault is None
+
+
+def test_negative_zero_is_written_as_zero() -> None:
+    movements = (Movement("a", Decimal("-0.00")), Movement("b", Decimal("0.00")))
+    made = append(Tip(), Heading("t", "split", DAY, "none", "USD"), movements=movements)
+    assert [str(entry.amount) for entry in made.entries] == ["0.00", "0.00"]
+
+
+@pytest.mark.promise("ledger-balances")
+@pytest.mark.parametrize(
+    "amounts", [("1.00", "-0.99"), ("1.00",), (), ("0.01", "0.01"), ("5.00", "-2.00", "-2.99")]
+)
+def test_what_does_not_sum_to_zero_is_never_entered(amounts: tuple[str, ...]) -> None:
+    movements = [Movement("assets:cash", Decimal(amount)) for amount in amounts]
+    with pytest.raises(InvalidRequest, match="sum to zero"):
+        append(Tip(), Heading("t", "deposit", DAY, "wrong", "USD"), movements=movements)
+
+
+def _other(name: str, value: object) -> object:
+    if isinstance(value, Decimal):
+        return value + Decimal("0.01")
+    if isinstance(value, date):
+        return value + timedelta(days=1)
+    if isinstance(value, int):
+        return value + 1
+    if value is None:
+        return {"symbol": "ZZZ", "quantity": Decimal("1.000000")}[name]
+    text = str(value)
+    return ("0" if text[0] != "0" else "1") + text[1:]
+
+
+def _altered(made: list[Transaction]) -> Iterator[tuple[str, int, int | None, list[Transaction]]]:
+    """Every field of every transaction and entry, changed one at a time."""
+    for number, transaction in enumerate(made):
+        for name in set(Transaction.model_fields) - {"entries"}:
+            changed = _with(transaction, name)
+            expected = None if name == "sequence" else 0
+            yield name, number, expected, [*made[:number], changed, *made[number + 1 :]]
+        for position, entry in enumerate(transaction.entries):
+            for name in Entry.model_fields:
+                entries = list(transaction.entries)
+                entries[position] = _with(entry, name)
+                changed = transaction.model_copy(update={"entries": tuple(entries)})
+                yield name, number, position, [*made[:number], changed, *made[number + 1 :]]
+
+
+def _with(message: _M, name: str) -> _M:
+    return message.model_copy(update={name: _other(name, getattr(message, name))})
+
+
+@pytest.mark.promise("ledger-tamper")
+def test_any_altered_field_is_found_and_its_entry_named() -> None:
+    cases = list(_altered(ledger()))
+    assert len(cases) == 5 * 5 + 15 * len(Entry.model_fields)
+    for name, number, position, altered in cases:
+        fault = verify(altered).fault
+        assert fault is not None, name
+        assert (fault.transaction, fault.entry) == (number, position), name
+
+
+@pytest.mark.promise("ledger-tamper")
+def test_removed_inserted_and_moved_transactions_and_entries_are_found() -> None:
+    made = ledger()
+    tip = made[-1].entries[-1].hash
+    for number in range(5):
+        assert verify([*made[:number], *made[number + 1 :]], tip=tip).fault is not None
+        assert verify([*made[:number], made[number], *made[number:]], tip=tip).fault is not None
+    for number in range(4):
+        moved = [*made]
+        moved[number], moved[number + 1] = moved[number + 1], moved[number]
+        fault = verify(moved).fault
+        assert fault is not None
+        assert fault.transaction == number
+    entries = made[2].entries
+    for kept in (entries[:2], entries[1:], (entries[1], entries[0], entries[2]), entries * 2):
+        changed = made[2].model_copy(update={"entries": kept})
+        fault = verify([*made[:2], changed, *made[3:]]).fault
+        assert fault is not None
+        assert fault.transaction == 2
+
+
+@pytest.mark.promise("ledger-tamper")
+def test_a_ledger_cut_at_its_end_is_found_by_the_hash_a_tick_keeps() -> None:
+    made = ledger()
+    fault = verify(made[:-1], tip=made[-1].entries[-1].hash).fault
+    assert fault is not None
+    assert "ends here" in fault.what

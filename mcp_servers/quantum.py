@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from interfaces.clock import Clock
-from interfaces.market import MarketData
+from interfaces.market import Closes, MarketData
 from interfaces.sampler import Sampler
 from mcp_servers.toolkit import add_tool, new_server
 from quant.comparison import (
@@ -49,6 +49,7 @@ from schemas.portfolio import (
 
 _FEWEST_RETURNS = 20
 
+Method = ClassicalMethod | Literal["qubo"]
 Symbols = Annotated[
     list[Symbol], Field(min_length=1, max_length=100, description="tickers, each once")
 ]
@@ -88,7 +89,7 @@ class QuantumTools:
         self,
         symbols: Symbols,
         *,
-        method: ClassicalMethod | Literal["qubo"] = "min_variance",
+        method: Method = "min_variance",
         lookback: Lookback = 252,
         cap: Cap = 1.0,
         risk_aversion: RiskAversion = 5.0,
@@ -102,28 +103,8 @@ class QuantumTools:
         `seed` matter to it alone. Only mean_variance and qubo use `risk_aversion`.
         """
         wanted = Preferences(risk_aversion=risk_aversion, cap=cap, slices=slices, seed=seed)
-        question = self._ask(symbols, lookback, wanted)
-        if method != "qubo":
-            own = classical_portfolio(method, question.returns, wanted)
-            equal = classical_portfolio("equal_weight", question.returns, wanted)
-            answers = _answers(question, {method: own, "equal_weight": equal})
-            beside = tuple(item for item in answers if item.method != method)
-            mine = next(item for item in answers if item.method == method)
-            return OptimisedPortfolio(
-                window=question.window, portfolio=mine, beside=beside, sampler=None
-            )
-        comparison = await asyncio.to_thread(self._compare, question, reads)
-        wanted_methods = ("equal_weight", comparison.best_classical, "qubo_sampler", "qubo_exact")
-        by_name = {item.method: item for item in comparison.answers}
-        return OptimisedPortfolio(
-            window=question.window,
-            portfolio=by_name["qubo_sampler_swaps"],
-            beside=tuple(
-                by_name[name] for name in dict.fromkeys(wanted_methods) if name in by_name
-            ),
-            refused=comparison.refused,
-            sampler=self._sampler.name,
-        )
+        closes = self._closes(symbols, lookback)
+        return await asyncio.to_thread(self._optimize, closes, wanted, method, reads)
 
     async def select_assets(
         self,
@@ -141,8 +122,8 @@ class QuantumTools:
         symbols every choice is enumerated and the optimum is proven.
         """
         wanted = Preferences(risk_aversion=risk_aversion, seed=seed)
-        question = self._ask(symbols, lookback, wanted)
-        return await asyncio.to_thread(self._select, question, choose, reads)
+        closes = self._closes(symbols, lookback)
+        return await asyncio.to_thread(self._select, closes, wanted, choose, reads)
 
     async def compare_methods(
         self,
@@ -157,10 +138,11 @@ class QuantumTools:
     ) -> MethodComparison:
         """Compare classical optimisers and QUBO answers on the same closes and one yardstick."""
         wanted = Preferences(risk_aversion=risk_aversion, cap=cap, slices=slices, seed=seed)
-        question = self._ask(symbols, lookback, wanted)
-        return await asyncio.to_thread(self._compare, question, reads)
+        closes = self._closes(symbols, lookback)
+        return await asyncio.to_thread(self._compare, closes, wanted, reads)
 
-    def _ask(self, symbols: Sequence[str], lookback: int, wanted: Preferences) -> _Question:
+    def _closes(self, symbols: Sequence[str], lookback: int) -> Closes:
+        """Read the closes on the event loop, so that the moment is the one of the call."""
         if len(set(symbols)) != len(symbols):
             raise InvalidRequest("name each symbol once.")
         closes = self._market.view(self._clock.now()).closes(symbols, lookback + 1)
@@ -169,12 +151,39 @@ class QuantumTools:
                 f"these symbols have {len(closes.values)} common closes so far; "
                 f"{_FEWEST_RETURNS + 1} are the fewest to learn from."
             )
-        returns = simple_returns(closes.values)
-        first, last = closes.sessions[0].item(), closes.sessions[-1].item()
-        window = Window(
-            symbols=tuple(symbols), first_session=first, last_session=last, returns=len(returns)
+        return closes
+
+    # What follows runs in a thread: a solver takes more than the event loop can spare.
+
+    def _optimize(
+        self, closes: Closes, wanted: Preferences, method: Method, reads: int
+    ) -> OptimisedPortfolio:
+        question = _learn(closes, wanted)
+        if method == "qubo":
+            comparison = self._compared(question, reads)
+            found = {item.method: item for item in comparison.answers}
+            names = ("equal_weight", comparison.best_classical, "qubo_sampler", "qubo_exact")
+            return OptimisedPortfolio(
+                window=question.window,
+                portfolio=found["qubo_sampler_swaps"],
+                beside=tuple(found[name] for name in dict.fromkeys(names) if name in found),
+                refused=comparison.refused,
+                sampler=self._sampler.name,
+            )
+        methods: tuple[ClassicalMethod, ...] = (method, "equal_weight")
+        answers = _answers(
+            question,
+            {name: classical_portfolio(name, question.returns, wanted) for name in methods},
         )
-        return _Question(window, returns, estimate_moments(returns), wanted)
+        return OptimisedPortfolio(
+            window=question.window,
+            portfolio=next(item for item in answers if item.method == method),
+            beside=tuple(item for item in answers if item.method != method),
+            sampler=None,
+        )
+
+    def _compare(self, closes: Closes, wanted: Preferences, reads: int) -> MethodComparison:
+        return self._compared(_learn(closes, wanted), reads)
 
     def _propose(self, question: _Question, reads: int) -> Propose:
         def propose(matrix: NDArray[np.float64]) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
@@ -183,7 +192,7 @@ class QuantumTools:
 
         return propose
 
-    def _compare(self, question: _Question, reads: int) -> MethodComparison:
+    def _compared(self, question: _Question, reads: int) -> MethodComparison:
         classical, refused = classical_portfolios(question.returns, question.wanted)
         propose = self._propose(question, reads)
         sampled, more = qubo_portfolios(question.moments, propose, question.wanted)
@@ -197,7 +206,10 @@ class QuantumTools:
             sampler=self._sampler.name,
         )
 
-    def _select(self, question: _Question, choose: int, reads: int) -> AssetSelection:
+    def _select(
+        self, closes: Closes, wanted: Preferences, choose: int, reads: int
+    ) -> AssetSelection:
+        question = _learn(closes, wanted)
         moments, aversion = question.moments, question.wanted.risk_aversion
         qubo = selection_qubo(
             moments.mean, moments.covariance, choose=choose, risk_aversion=aversion
@@ -246,6 +258,17 @@ def build_quantum_server(*, clock: Clock, market: MarketData, sampler: Sampler) 
     add_tool(server, tools.select_assets, name="quantum_select_assets", title="Select assets")
     add_tool(server, tools.compare_methods, name="quantum_compare_methods", title="Compare methods")
     return server
+
+
+def _learn(closes: Closes, wanted: Preferences) -> _Question:
+    returns = simple_returns(closes.values)
+    window = Window(
+        symbols=closes.symbols,
+        first_session=closes.sessions[0].item(),
+        last_session=closes.sessions[-1].item(),
+        returns=len(returns),
+    )
+    return _Question(window, returns, estimate_moments(returns), wanted)
 
 
 def _answers(

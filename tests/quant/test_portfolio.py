@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
+from skfolio.datasets import load_sp500_dataset
 from sklearn.covariance import LedoitWolf
 
 from quant.portfolio.covariance import sample_covariance, shrunk_covariance
@@ -278,3 +279,28 @@ def test_thirds_are_quantised_to_a_whole_and_a_part_stays_a_part():
 def test_weights_that_are_none_are_not_quantised(weights):
     with pytest.raises(InvalidRequest):
         quantise_weights(weights)
+
+
+def optimality_gap(returns: np.ndarray, cap: float) -> float:
+    """By how much, as a share of its variance, moving weight between assets could still help."""
+    weights, covariance = min_variance(returns, cap=cap), shrunk_covariance(returns)
+    gradient = covariance @ weights
+    can_give, can_take = weights > 1e-7, weights < cap - 1e-7
+    if not can_take.any():
+        return 0.0
+    return float((gradient[can_give].max() - gradient[can_take].min()) / (weights @ gradient))
+
+
+@pytest.mark.promise("optimiser-honest")
+@pytest.mark.parametrize(
+    "every", [pytest.param(700, id="sample"), pytest.param(5, id="sweep", marks=pytest.mark.long)]
+)
+def test_least_variance_is_optimal_on_real_prices(every):
+    closes = load_sp500_dataset().to_numpy()
+    returns = closes[1:] / closes[:-1] - 1
+    gaps = [
+        optimality_gap(returns[end - 252 : end], cap)
+        for end in range(252, len(returns), every)
+        for cap in (0.05, 0.1, 0.3, 1.0)
+    ]
+    assert max(gaps) < 1e-5

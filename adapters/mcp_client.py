@@ -51,8 +51,10 @@ class McpToolSession:
 async def open_tools(servers: Mapping[str, Any]) -> AsyncGenerator[McpToolSession]:
     """Connect to the servers (in-process objects, or anything `mcp.Client` takes) by name.
 
-    Closing the context closes every connection. Tool lists are read once.
+    Closing the context closes every connection. Tool lists are read once. An error of the body
+    leaves as it is: the connections' task groups would wrap it in exception groups.
     """
+    failure: Exception | None = None
     async with AsyncExitStack() as stack:
         clients: dict[str, mcp.Client] = {}
         specs: dict[str, ToolSpec] = {}
@@ -61,7 +63,12 @@ async def open_tools(servers: Mapping[str, Any]) -> AsyncGenerator[McpToolSessio
             clients[name] = await stack.enter_async_context(client)
             for tool in (await client.list_tools()).tools:
                 specs[tool.name] = _spec(tool)
-        yield McpToolSession(clients, specs)
+        try:
+            yield McpToolSession(clients, specs)
+        except Exception as error:  # noqa: BLE001  # raised again below, once all is closed
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def _spec(tool: Tool) -> ToolSpec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
@@ -19,7 +19,7 @@ from adapters.market.universe import UniverseMarket
 from adapters.mcp_client import open_tools
 from adapters.memory.run_memory import RunMemoryBook
 from adapters.model.baseline import BaselineModel
-from adapters.sampler.annealing import AnnealingSampler
+from adapters.sampler.annealing import SimulatedAnnealing
 from adapters.store.connect import Store, open_store
 from config.catalogue import load_models
 from config.settings import Settings
@@ -42,7 +42,7 @@ class System:
     keyring: StoredKeyring
     documents: LocalDocuments
     embedder: HashingEmbedder
-    sampler: AnnealingSampler
+    sampler: SimulatedAnnealing
     models: tuple[str, ...]
     code_version: str
 
@@ -98,7 +98,7 @@ def open_system(settings: Settings) -> Generator[System]:
     """Open the store and everything beside it; closing gives it all back."""
     uri = settings.mongodb_uri.get_secret_value() if settings.mongodb_uri else None
     home = settings.home.resolve()
-    with open_store(uri, home, database=settings.database) as store:
+    with closing(open_store(uri, home, database=settings.database)) as store:
         wall = SystemClock()
         yield System(
             settings=settings,
@@ -108,7 +108,7 @@ def open_system(settings: Settings) -> Generator[System]:
             keyring=StoredKeyring(store.keys, pepper=load_pepper(home / "pepper"), wall=wall),
             documents=LocalDocuments(home / "documents"),
             embedder=HashingEmbedder(),
-            sampler=AnnealingSampler(),
+            sampler=SimulatedAnnealing(),
             models=tuple(load_models()),
             code_version=code_version(),
         )

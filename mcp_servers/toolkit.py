@@ -13,6 +13,9 @@ from mcp.types import ToolAnnotations
 
 from schemas.errors import AlphaShieldError
 
+ToolServer = MCPServer
+"""What the builders return, for those who may not know the SDK."""
+
 READ = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from interfaces.broker import Posting, SimulatedExchange
 from lending.schedule import build_schedule, disposable_income, split_principal, terms_of
-from lending.servicing import fund_parts
+from lending.servicing import fund_parts, split_instalment
 from schemas.agents import LenderDecision
 from schemas.base import ZERO
 from schemas.jobs import SimulationRequest
@@ -109,26 +109,21 @@ class LoanLife:
     ) -> None:
         """Pay the instalment due in a session, if any, after its orders were filled.
 
-        `planned` is what the lender let the fund pay; the fund pays no more than its cash, the
-        borrower pays up to disposable income, the rest becomes arrears. `fund_value` is the
-        account's equity after the fills and decides how much of the fund's payment was income.
+        `planned` is what the lender let the fund pay. The waterfall is taken anew at `fund_value`,
+        the account's equity after the fills: the fund pays no more than planned and than its cash,
+        and principal only for what its income and the borrower cannot pay. The rest is arrears.
         """
         instalment = self._due.get(session)
         if instalment is None or self.state.status != "active":
             return
         state = self.state
-        due = instalment.payment + state.arrears
-        cash = exchange.account().cash
-        from_fund = max(min(planned, due, cash), ZERO)
+        usable = max(min(planned, exchange.account().cash), ZERO)
         income, _ = fund_parts(max(fund_value, ZERO), state.fund_invested)
-        from_income = min(from_fund, income)
-        from_borrower = min(due - from_fund, max(disposable_income(self.application), ZERO))
-        split = InstalmentSplit(
-            due=due,
-            from_income=from_income,
-            from_borrower=from_borrower,
-            from_principal=from_fund - from_income,
-            shortfall=due - from_fund - from_borrower,
+        split = split_instalment(
+            due=instalment.payment + state.arrears,
+            fund_gain=min(income, usable),
+            borrower_available=disposable_income(self.application),
+            fund_principal=usable - min(income, usable),
         )
         _post_instalment(exchange, instalment, split)
         self.state = _paid(state, instalment, split, last=self._is_last(instalment))

@@ -20,6 +20,7 @@ from agents.records import RECORDS
 from interfaces.market import MarketData
 from mcp_servers.lending import build_lending_server
 from mcp_servers.quantum import build_quantum_server
+from mcp_servers.toolkit import ToolServer
 from mcp_servers.trading import build_trading_server
 from orchestrator.graph import build_graph
 from orchestrator.jobs import Admission, sessions_of, universe_of
@@ -193,7 +194,7 @@ class Worker:
 
 def _servers(
     system: System, request: SimulationRequest, ports: RunPorts, run_key: str
-) -> dict[str, MCPServer]:
+) -> dict[str, ToolServer]:
     """Build the six tool servers of a run, on its clock, its universe and its account."""
     clock, market = ports.clock, ports.market
     return {
@@ -209,7 +210,7 @@ def _servers(
             scope=run_key,
             tick=lambda: ports.exchange.session().toordinal(),
             agent="alpha_trading",
-            mode="simulated",
+            mode="simulation",
         ),
         "quantum": build_quantum_server(clock=clock, market=market, sampler=system.sampler),
         "lending": build_lending_server(clock=clock, borrower=request.application, market=market),

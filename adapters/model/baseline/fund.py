@@ -71,7 +71,7 @@ def _invest(ask: Ask) -> TradingDecision:
 
 def _raise_cash(ask: Ask, account: dict[str, Any], needed: Decimal) -> TradingDecision:
     missing = (needed - Decimal(account["cash"])) * MARGIN
-    held = account["positions"]
+    held = ask.tool("trading_get_positions")
     rows = sorted(
         zip(
             held["symbols"], held["quantities"], held["prices"], held["market_values"], strict=True

@@ -44,8 +44,7 @@ def decide(ask: Ask) -> TaxAssessment:
 
 def _losers(ask: Ask) -> tuple[str, ...]:
     answer = ask.tool("trading_get_positions")
-    symbols = answer["positions"]["symbols"]
-    rows = zip(symbols, answer["costs"], answer["unrealised_gains"], strict=True)
+    rows = zip(answer["symbols"], answer["costs"], answer["unrealised_gains"], strict=True)
     return tuple(
         symbol
         for symbol, cost, gain in rows

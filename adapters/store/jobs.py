@@ -1,9 +1,10 @@
 """Jobs: one document a job, changed by compare-and-set on its fence and state.
 
 Beside the message's own fields a document has the store's, which begin with `_`: `_order` (moment
-of creation and id, in the order of text), `_lease` (end of the lease in the same form) and
-`_idempotency`. `find_one_and_update` is not used: the embedded server answers "nothing matched"
-when it fails for another reason.
+of creation and id, sortable as text), `_lease` (end of the lease in microseconds) and
+`_idempotency`. Three things the embedded server does otherwise than MongoDB are kept clear of:
+`find_one_and_update` answers "nothing matched" when it fails for another reason, text that looks
+like a date lies in no range, and a path with an array index sets nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ INDEXES = [
 
 _RESUMABLE: tuple[JobState, ...] = ("paused", "failed", "partial", "cancelled")
 _CANDIDATES = 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MongoJobStore:
@@ -78,7 +80,7 @@ class MongoJobStore:
         """Take this job on the same terms, or None; `NotFound`."""
         document = self._document(job_id)
         free = document["state"] == "queued" or (
-            document["state"] == "running" and document["_lease"] <= _sortable(now)
+            document["state"] == "running" and document["_lease"] <= _micros(now)
         )
         return self._take(document, worker, now, lease) if free else None
 
@@ -88,18 +90,15 @@ class MongoJobStore:
         self._change_mine(
             job_id,
             fence,
-            {"lease_until": until.isoformat(), "_lease": _sortable(until), "updated_at": _iso(now)},
+            {"lease_until": until.isoformat(), "_lease": _micros(until), "updated_at": _iso(now)},
         )
         return self.get(job_id)
 
     def progress(self, job_id: str, fence: int, run: RunProgress, *, now: datetime) -> None:
         """Store where a run stands; `Conflict` when the fence is stale."""
-        found = repeated(lambda: self._jobs.find_one({"_id": job_id}, {"runs": 1}))
-        runs = [] if found is None else [known["run_id"] for known in found["runs"]]
-        if run.run_id not in runs:
+        change = {"runs.$": encode(run), "updated_at": _iso(now)}  # runs report side by side
+        if not self._change_mine(job_id, fence, change, {"runs.run_id": run.run_id}):
             raise NotFound("there is no such run")
-        place = f"runs.{runs.index(run.run_id)}"  # its own field: runs report side by side
-        self._change_mine(job_id, fence, {place: encode(run), "updated_at": _iso(now)})
 
     def finish(
         self, job_id: str, fence: int, state: JobState, *, now: datetime, error: str | None = None
@@ -144,7 +143,7 @@ class MongoJobStore:
 
     def _claimable(self, now: datetime) -> tuple[dict[str, Any], ...]:
         """Return the oldest jobs that are free, queued ones and abandoned ones together."""
-        abandoned = {"state": "running", "_lease": {"$lte": _sortable(now)}}
+        abandoned = {"state": "running", "_lease": {"$lte": _micros(now)}}
 
         def read() -> tuple[dict[str, Any], ...]:
             found = [
@@ -165,7 +164,7 @@ class MongoJobStore:
             "worker": worker,
             "fence": document["fence"] + 1,
             "lease_until": until.isoformat(),
-            "_lease": _sortable(until),
+            "_lease": _micros(until),
             "updated_at": _iso(now),
         }
         lease_seen = {"_lease": document["_lease"]} if document["state"] == "running" else {}
@@ -183,12 +182,21 @@ class MongoJobStore:
         expected = {field: seen[field] for field in ("_id", "state", "fence")}
         return compare_and_set(self._jobs, {**expected, **(condition or {})}, change)
 
-    def _change_mine(self, job_id: str, fence: int, change: Mapping[str, Any]) -> None:
-        """Change a job that is running under this fence."""
+    def _change_mine(
+        self,
+        job_id: str,
+        fence: int,
+        change: Mapping[str, Any],
+        condition: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Change a job that is running under this fence, if the condition holds as well."""
         mine = {"_id": job_id, "state": "running", "fence": fence}
-        if not compare_and_set(self._jobs, mine, change):
-            self._document(job_id)
+        if compare_and_set(self._jobs, {**mine, **(condition or {})}, change):
+            return True
+        now = self._document(job_id)
+        if now["state"] != "running" or now["fence"] != fence:
             raise Conflict("another worker has taken the job, or it is not running")
+        return False
 
 
 _NOBODY: Mapping[str, Any] = {"worker": None, "lease_until": None, "_lease": None}
@@ -198,9 +206,9 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat()
 
 
-def _sortable(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _order(job: Job) -> str:
-    return f"{_sortable(job.created_at)} {job.job_id}"
+    return f"t{_micros(job.created_at):018d} {job.job_id}"

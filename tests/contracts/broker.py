@@ -1,0 +1,189 @@
+"""What every simulated exchange must do; an adapter's test subclasses the suite and gives a run."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from interfaces.broker import Posting
+from schemas.errors import Conflict, InvalidRequest, LimitBreached, LookAhead, NotFound
+from tests.trading.samples import Run
+from trading.account import CAPITAL, CASH
+from trading.ledger import verify
+
+
+class SimulatedExchangeContract:
+    """Subclasses give the fixture `run`: a `Run` whose exchange has not begun."""
+
+    @pytest.fixture
+    def run(self) -> Run:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def opened(self, run: Run) -> Run:
+        run.begin()
+        run.deposit("10000.00")
+        return run
+
+    @pytest.mark.promise("no-duplicate-order")
+    def test_the_same_id_submitted_twice_is_one_order(self, opened: Run) -> None:
+        order = opened.order("AAA", "buy", "10")
+        assert opened.exchange.submit(order) == opened.exchange.submit(order) == order
+        assert opened.exchange.orders() == (order,)
+        settled = opened.end()
+        assert [fill.client_order_id for fill in settled.fills] == [order.client_order_id]
+        assert settled.mark.positions[0].quantity == 10
+
+    @pytest.mark.promise("no-duplicate-order")
+    def test_the_same_id_after_a_cancel_or_a_fill_does_not_work_again(self, opened: Run) -> None:
+        order = opened.submit("AAA", "buy", "10")
+        assert opened.exchange.cancel(order.client_order_id).status == "cancelled"
+        assert opened.exchange.submit(order).status == "cancelled"
+        assert opened.end().fills == ()
+
+    def test_the_same_id_with_other_content_is_a_conflict(self, opened: Run) -> None:
+        order = opened.submit("AAA", "buy", "10")
+        for change in ({"quantity": Decimal(11)}, {"side": "sell"}, {"symbol": "BBB"}):
+            with pytest.raises(Conflict, match="other content"):
+                opened.exchange.submit(order.model_copy(update=change))
+        assert opened.exchange.orders() == (order,)
+
+    def test_a_denied_order_is_recorded_and_never_worked(self, opened: Run) -> None:
+        denied = opened.order("AAA", "buy", "10").model_copy(
+            update={"status": "denied", "status_reason": "a limit"}
+        )
+        opened.exchange.submit(denied)
+        with pytest.raises(Conflict, match="has ended: denied"):
+            opened.exchange.cancel(denied.client_order_id)
+        settled = opened.end()
+        assert settled.orders == (denied,)
+        assert (settled.fills, settled.mark.positions) == ((), ())
+
+    def test_orders_are_for_the_current_session_alone(self, opened: Run) -> None:
+        order = opened.order("AAA", "buy", "1")
+        with pytest.raises(InvalidRequest, match="orders are taken for"):
+            opened.exchange.submit(
+                order.model_copy(update={"session": opened.sessions[opened.row + 1]})
+            )
+        with pytest.raises(InvalidRequest, match="handed over as filled"):
+            opened.exchange.submit(order.model_copy(update={"status": "filled"}))
+        opened.submit("AAA", "buy", "1")
+        opened.end()
+        opened.begin()
+        assert opened.exchange.orders() == ()
+        assert opened.exchange.session() == opened.session
+
+    def test_cancelling_what_is_not_there_is_told_apart_from_what_has_ended(
+        self, opened: Run
+    ) -> None:
+        with pytest.raises(NotFound, match="no order"):
+            opened.exchange.cancel("nothing")
+        order = opened.submit("AAA", "buy", "1")
+        opened.exchange.cancel(order.client_order_id)
+        with pytest.raises(Conflict, match="has ended"):
+            opened.exchange.cancel(order.client_order_id)
+
+    @pytest.mark.promise("no-look-ahead")
+    def test_settling_before_the_close_is_refused_and_changes_nothing(self, opened: Run) -> None:
+        opened.submit("AAA", "buy", "10")
+        before = (opened.exchange.account(), opened.exchange.orders())
+        with pytest.raises(LookAhead):
+            opened.exchange.settle()
+        assert (opened.exchange.account(), opened.exchange.orders()) == before
+        assert len(opened.end().fills) == 1
+
+    @pytest.mark.promise("no-look-ahead")
+    def test_nothing_answered_before_the_close_knows_the_session(self, opened: Run) -> None:
+        opened.submit("AAA", "buy", "10")
+        opened.end()
+        opened.begin()
+        last = opened.market.view(opened.clock.now()).last_close("AAA")
+        assert last is not None
+        assert last[0] < opened.session
+        (position,) = opened.exchange.account().positions
+        assert position.price == Decimal(str(last[1]))
+        assert opened.exchange.account().session == last[0]
+
+    def test_the_phases_of_a_session_are_kept(self, run: Run) -> None:
+        with pytest.raises(Conflict, match="no session"):
+            run.exchange.session()
+        with pytest.raises(Conflict, match="none has begun"):
+            run.deposit("1.00")
+        with pytest.raises(Conflict):
+            run.exchange.settle()
+        run.begin()
+        with pytest.raises(Conflict, match="has not ended"):
+            run.begin()
+        with pytest.raises(Conflict, match="once it is settled"):
+            run.exchange.end()
+        late = run.order("AAA", "buy", "1")
+        run.end()
+        with pytest.raises(Conflict, match="orders are taken"):
+            run.exchange.submit(late)
+        for tick, session in ((0, run.session), (1, run.sessions[run.row - 1])):
+            with pytest.raises(Conflict, match="does not follow"):
+                run.exchange.begin(tick, session)
+
+    @pytest.mark.promise("ledger-balances")
+    def test_a_posting_that_does_not_balance_or_overdraws_leaves_no_trace(
+        self, opened: Run
+    ) -> None:
+        before = opened.exchange.account()
+        cases = (
+            (InvalidRequest, [Posting(CASH, Decimal(1)), Posting(CAPITAL, Decimal("-0.99"))]),
+            (LimitBreached, [Posting(CASH, Decimal(-10001)), Posting(CAPITAL, Decimal(10001))]),
+            (
+                InvalidRequest,
+                [Posting("assets:positions:AAA", Decimal(1)), Posting(CASH, Decimal(-1))],
+            ),
+        )
+        for error, postings in cases:
+            with pytest.raises(error):
+                opened.exchange.post("deposit", "wrong", postings)
+        assert opened.exchange.account() == before
+        assert len(opened.end().transactions) == 1
+
+    def test_a_rebuilt_exchange_goes_on_to_the_byte(self, run: Run) -> None:
+        self._trade(run, sessions=6)
+        stored = [tick.model_validate_json(tick.model_dump_json()) for tick in run.ticks]
+        expected = self._another_session(run)
+        run.ticks.pop()
+        run.row -= 1
+        again = replace_exchange(run)
+        again.exchange.restore(stored)
+        assert self._another_session(again) == expected
+
+    @pytest.mark.promise("ledger-balances")
+    def test_every_session_is_one_sound_balanced_ledger(self, run: Run) -> None:
+        self._trade(run, sessions=12)
+        made = [each for tick in run.ticks for each in tick.transactions]
+        assert verify(made, tip=run.ticks[-1].ledger_hash).fault is None
+        for tick in run.ticks:
+            mark = tick.mark
+            assert mark.equity == mark.cash + mark.market_value
+            assert mark.market_value == sum(p.market_value for p in mark.positions)
+            assert mark.cash >= 0
+
+    def _trade(self, run: Run, *, sessions: int) -> None:
+        for number in range(sessions):
+            run.begin()
+            if number % 5 == 0:
+                run.deposit("1000.00")
+            run.submit("AAA", "buy", "3")
+            run.submit("BBB", "buy", "99999")
+            run.submit("CCC", "sell" if number % 3 == 2 else "buy", "50")
+            run.end()
+
+    def _another_session(self, run: Run) -> object:
+        run.begin()
+        marked = run.exchange.account()
+        run.submit("AAA", "sell", "1")
+        return marked, run.end()
+
+
+def replace_exchange(run: Run) -> Run:
+    """Return the run as another process would take it up: the same clock moment, a new exchange."""
+    again = Run(run.market, run.costs, first=run.row, sessions=run.sessions)
+    again.ticks = list(run.ticks)
+    return again

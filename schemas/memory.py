@@ -17,3 +17,26 @@ class MemoryRecord(Message):
     symbols: tuple[Symbol, ...] = Field(default=(), max_length=64)
     event_time: Instant = Field(description="when what is remembered happened")
     known_time: Instant = Field(description="when it was remembered")
+
+
+class RecalledMemory(Message):
+    """A memory and how near it is to what was asked."""
+
+    memory: MemoryRecord
+    similarity: float = Field(description="cosine, −1 to 1")
+
+
+class RememberAnswer(Message):
+    """What was taken."""
+
+    memory_id: Sha256
+    known_time: Instant
+    note: str
+
+
+class RecallAnswer(Message):
+    """What is remembered; empty when nothing is."""
+
+    as_of: Instant
+    query: str
+    memories: tuple[RecalledMemory, ...]

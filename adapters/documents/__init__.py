@@ -1,0 +1,1 @@
+"""Sources of dated documents, one a file."""

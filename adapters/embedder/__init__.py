@@ -1,0 +1,1 @@
+"""Text embedders, one a file."""

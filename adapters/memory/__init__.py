@@ -1,0 +1,1 @@
+"""Books of memories: of a run, and of an outside client."""

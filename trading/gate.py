@@ -66,6 +66,8 @@ class Book:
     """Units held and in no working sell."""
     projected: Mapping[str, Decimal]
     """Units held after all working orders."""
+    committed: Decimal
+    """What the working buys take, costs included."""
     orders: int
     """Orders placed in the session, whatever became of them."""
 
@@ -84,6 +86,7 @@ class Book:
             return replace(
                 self,
                 cash=self.cash - cost.outlay,
+                committed=self.committed + cost.outlay,
                 projected={**self.projected, symbol: projected + quantity},
                 orders=self.orders + 1,
             )
@@ -113,6 +116,7 @@ def open_book(
         cash=account.cash,
         sellable=held,
         projected=held,
+        committed=ZERO,
         orders=sum(order.status != "accepted" for order in placed),
     )
     for order in placed:

@@ -87,7 +87,9 @@ def _buys(
     ]
     outlay = sum((book.estimate(intent).outlay for intent in full), ZERO)
     needed = outlay * (1 + PRICE_ALLOWANCE)
-    factor = max(book.cash, ZERO) / needed if needed > book.cash else Decimal(1)
+    # The room that earlier buys of the session were given stays theirs.
+    room = max(book.cash - book.committed * PRICE_ALLOWANCE, ZERO)
+    factor = room / needed if needed > room else Decimal(1)
     buys: list[OrderIntent] = []
     skipped: list[Skipped] = []
     for intent in full:

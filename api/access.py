@@ -97,12 +97,19 @@ def _refuse_strange_origins() -> None:
     origin = request.headers.get("Origin")
     if origin is None or request.method in _SAFE:
         return
-    if urlsplit(origin).netloc != request.host:
+    if _netloc(origin) != request.host:
         raise NotAllowed("pages of another origin may not change anything here")
 
 
 def _hostname(address: str) -> str | None:
     try:
         return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+def _netloc(address: str) -> str | None:
+    try:
+        return urlsplit(address).netloc
     except ValueError:
         return None

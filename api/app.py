@@ -84,7 +84,8 @@ def create_app(parts: ApiParts) -> Flask:
 
 def from_settings(host: str | None = None) -> Flask:
     """Build the application for a WSGI server from the settings; `host` is where it listens."""
-    from adapters.wiring import open_system
+    # Not needed, and heavy, where the parts come in as arguments.
+    from adapters.wiring import calendar, open_system
     from config.settings import load_settings
 
     settings = load_settings()

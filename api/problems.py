@@ -23,10 +23,9 @@ from schemas.errors import (
     Unavailable,
     UntrustworthyData,
 )
+from schemas.validation import sentence_of
 
 _LOG = logging.getLogger(__name__)
-_MOST_FIELDS = 8
-_LONGEST_NAME = 80
 _RETRY_SECONDS = "5"
 
 # The first class that fits decides: subclasses stand before their base.
@@ -73,19 +72,7 @@ def problem(status: int, code: str, detail: str) -> Response:
 
 def invalid(error: ValidationError) -> Response:
     """Flatten what pydantic found to one sentence that names every field."""
-    return problem(422, InvalidRequest.code, sentence(error))
-
-
-def sentence(error: ValidationError) -> str:
-    """Say which fields are wrong and why, without repeating what was sent."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    parts: list[str] = []
-    for each in found[:_MOST_FIELDS]:
-        where = ".".join(str(part)[:_LONGEST_NAME] for part in each["loc"])
-        what = each["msg"].removeprefix("Value error, ")
-        parts.append(f"{where}: {what}" if where else what)
-    more = len(found) - len(parts)
-    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+    return problem(422, InvalidRequest.code, sentence_of(error))
 
 
 def handle_problems(app: Flask) -> None:

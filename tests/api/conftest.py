@@ -1,0 +1,103 @@
+"""The application on an embedded store: one server for all tests, one database for each."""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from adapters.clock import SystemClock
+from adapters.keyring import StoredKeyring, load_pepper
+from adapters.market.catalog import LocalCatalog
+from adapters.store.connect import Store, open_store
+from api.app import create_app
+from api.parts import ApiParts
+from orchestrator.jobs import Admission
+
+MODELS = ("baseline:buy-and-hold", "baseline:equal-weight", "baseline:rules")
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[Store]:
+    store = open_store(None, home)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def admission(home: Path) -> Admission:
+    catalog = LocalCatalog(home)
+    return Admission(
+        catalog=catalog,
+        calendar=catalog.calendar,
+        models=MODELS,
+        code_version="0.1.0+test",
+    )
+
+
+@pytest.fixture
+def store(server: Store, home: Path) -> Iterator[Store]:
+    opened = open_store(server.uri, home, database=f"t{uuid.uuid4().hex[:12]}")
+    yield opened
+    opened.close()
+
+
+def build_parts(store: Store, home: Path, admission: Admission, **changes: Any) -> ApiParts:
+    wall = SystemClock()
+    keyring = StoredKeyring(store.keys, pepper=load_pepper(home / "pepper"), wall=wall)
+    values: dict[str, Any] = {
+        "jobs": store.jobs,
+        "artifacts": store.artifacts,
+        "keyring": keyring,
+        "admission": admission,
+        "wall": wall,
+        "rate_limit": "1000000 per minute",
+    }
+    return ApiParts(**{**values, **changes})
+
+
+@pytest.fixture
+def parts_with(store: Store, home: Path, admission: Admission) -> Callable[..., ApiParts]:
+    return functools.partial(build_parts, store, home, admission)
+
+
+@pytest.fixture(scope="module")
+def shared_parts(server: Store, home: Path, admission: Admission) -> Iterator[ApiParts]:
+    """Parts for tests that leave nothing behind, or do not mind what others left."""
+    opened = open_store(server.uri, home, database=f"t{uuid.uuid4().hex[:12]}")
+    yield build_parts(opened, home, admission)
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_parts: ApiParts) -> FlaskClient:
+    return create_app(shared_parts).test_client()
+
+
+@pytest.fixture
+def parts(parts_with: Callable[..., ApiParts]) -> ApiParts:
+    return parts_with()
+
+
+@pytest.fixture
+def client(parts: ApiParts) -> FlaskClient:
+    return create_app(parts).test_client()
+
+
+@pytest.fixture
+def request_body() -> dict[str, Any]:
+    return {
+        "models": ["baseline:equal-weight"],
+        "start_date": "2020-01-02",
+        "end_date": "2020-03-31",
+    }

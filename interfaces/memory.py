@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -26,4 +27,16 @@ class MemoryBook(Protocol):
 
         At most `limit`; equally near ones newest first; empty is a truthful answer.
         """
+        ...
+
+
+class MemoryJournal(MemoryBook, Protocol):
+    """The book of one run: what is remembered waits for its tick to be committed."""
+
+    def take_pending(self) -> tuple[MemoryRecord, ...]:
+        """Hand over what was remembered since the last tick."""
+        ...
+
+    def commit(self, records: Iterable[MemoryRecord]) -> None:
+        """Make the memories of a committed tick recallable."""
         ...

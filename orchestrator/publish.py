@@ -108,8 +108,8 @@ def title_of(request: SimulationRequest) -> str:
     if request.application is not None:
         a = request.application.application
         return f"Self-funding loan of {a.principal:,.0f} over {a.term_months} months, {span}"
-    many = f"{len(request.models)} models" if len(request.models) > 1 else request.models[0]
-    return f"Arena: {many}, {span}"
+    count = len(request.models)
+    return f"Arena of {count} model{'s' if count > 1 else ''}, {span}"
 
 
 def assumptions_of(request: SimulationRequest, info: DatasetInfo) -> tuple[str, ...]:

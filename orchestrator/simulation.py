@@ -9,11 +9,10 @@ run from its committed ticks and goes on where they end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Protocol
 
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import JsonValue
@@ -22,6 +21,7 @@ from agents.agent import Agent
 from interfaces.broker import Posting, SimulatedExchange
 from interfaces.calendar import TradingCalendar
 from interfaces.clock import MovableClock
+from interfaces.memory import MemoryJournal
 from interfaces.model import ChatModel, ToolSession
 from interfaces.store import TickStore
 from orchestrator.graph import TickContext, TickState, in_order
@@ -29,25 +29,12 @@ from orchestrator.loan_life import LoanLife
 from schemas.agents import AgentDecision, AgentName, LenderDecision
 from schemas.base import ZERO
 from schemas.jobs import Cadence
-from schemas.memory import MemoryRecord
 from schemas.tick import Event, Tick
 
 Graph = CompiledStateGraph[TickState, TickContext, TickState, TickState]
 
 PAST_CLOSE = timedelta(microseconds=1)
 """A bar is known strictly after its close."""
-
-
-class MemoryJournal(Protocol):
-    """What a run's agents remembered: buffered in the tick, recalled once committed."""
-
-    def take_pending(self) -> tuple[MemoryRecord, ...]:
-        """Hand over what was remembered since the last commit."""
-        ...
-
-    def commit(self, records: Iterable[MemoryRecord]) -> None:
-        """Make committed memories recallable."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +98,17 @@ class Simulation:
     def _recover(self) -> None:
         plan, parts = self._plan, self._parts
         self._head = parts.ticks.open(plan.run_id, plan.run_key, plan.fence)
-        done = tuple(parts.ticks.ticks(plan.run_id))
-        parts.exchange.restore(done)
-        for tick in done:
-            parts.memories.commit(tick.memories)
-        if done and parts.loan is not None and done[-1].loan is not None:
-            parts.loan.restore(done[-1].loan)
+        newest: Tick | None = None
+
+        def committed() -> Iterator[Tick]:
+            nonlocal newest
+            for newest in parts.ticks.ticks(plan.run_id):
+                parts.memories.commit(newest.memories)
+                yield newest
+
+        parts.exchange.restore(committed())
+        if newest is not None and parts.loan is not None and newest.loan is not None:
+            parts.loan.restore(newest.loan)
 
     async def _step(self, n: int) -> Tick:
         plan, parts = self._plan, self._parts

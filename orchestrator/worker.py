@@ -9,16 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from mcp_servers.memory import build_memory_server
-from mcp_servers.search import build_search_server
-
 from adapters.wiring import RunPorts, System, calendar, open_tools, run_ports
 from agents.agent import Agent
 from agents.records import RECORDS
 from interfaces.market import MarketData
 from mcp_servers.lending import build_lending_server
+from mcp_servers.memory import build_memory_server
 from mcp_servers.prices import build_prices_server
 from mcp_servers.quantum import build_quantum_server
+from mcp_servers.search import build_search_server
 from mcp_servers.toolkit import ToolServer
 from mcp_servers.trading import build_trading_server
 from orchestrator.graph import build_graph

@@ -5,12 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from adapters.model.baseline.policy import Ask
-from adapters.model.baseline.trading import equal_shares, hold, rebalance, symbols_of
+from adapters.model.baseline.trading import equal_shares, hold, rebalance, starts_month, symbols_of
 from schemas.agents import TradingDecision
 
 
 def decide(ask: Ask) -> TradingDecision:
-    """Invest when nothing is invested, else hold whatever the market does."""
+    """Invest when nothing is invested, else hold; looks on the first session of a month."""
+    if not starts_month(ask):
+        return hold("Bought at the start; holding.")
     account = ask.tool("trading_get_account")
     if Decimal(account["market_value"]) > 0:
         return hold("Bought at the start; holding.")

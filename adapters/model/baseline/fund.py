@@ -30,18 +30,20 @@ MOST_SYMBOLS = 100
 
 def decide(ask: Ask) -> TradingDecision:
     """Raise cash for an instalment, else invest or renew the portfolio when it is time."""
-    account = ask.tool("trading_get_account")
     needed = _needed(ask)
-    if needed > Decimal(account["cash"]):
-        return _raise_cash(ask, account, needed)
     if needed:
+        account = ask.tool("trading_get_account")
+        if needed > Decimal(account["cash"]):
+            return _raise_cash(ask, needed, Decimal(account["cash"]))
         return hold(f"Cash covers the {needed} that the fund pays of the instalment.")
-    loan = ask.task["facts"].get("loan")
-    if loan is not None and "application" not in ask.task["events"]:
-        due = Decimal(account["market_value"]) == 0 or "month_end" in ask.task["events"]
-    else:
-        due = starts_month(ask)
-    return _invest(ask) if due else hold("The portfolio is renewed once a month only.")
+    return _invest(ask) if _is_due(ask) else hold("The portfolio is renewed once a month only.")
+
+
+def _is_due(ask: Ask) -> bool:
+    events = ask.task["events"]
+    if "loan" in ask.task["facts"]:
+        return "application" in events or "month_end" in events
+    return starts_month(ask)
 
 
 def _needed(ask: Ask) -> Decimal:
@@ -69,8 +71,8 @@ def _invest(ask: Ask) -> TradingDecision:
     return rebalance(ask, scaled(symbols, weights), why)
 
 
-def _raise_cash(ask: Ask, account: dict[str, Any], needed: Decimal) -> TradingDecision:
-    missing = (needed - Decimal(account["cash"])) * MARGIN
+def _raise_cash(ask: Ask, needed: Decimal, cash: Decimal) -> TradingDecision:
+    missing = (needed - cash) * MARGIN
     held = ask.tool("trading_get_positions")
     rows = sorted(
         zip(

@@ -106,21 +106,22 @@ def _read_all(files: list[Path]) -> Iterator[_Document]:
         if path.stat().st_size > _LARGEST:
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
-        entries = _json_entries(text) if path.suffix.lower() == ".json" else [_front_matter(text)]
-        for number, entry in enumerate(entries):
-            name = path.name if len(entries) == 1 else f"{path.name}#{number + 1}"
-            document = _document(name, entry)
+        content = _json(text) if path.suffix.lower() == ".json" else _front_matter(text)
+        if isinstance(content, list):
+            named = [(f"{path.name}#{number}", entry) for number, entry in enumerate(content, 1)]
+        else:
+            named = [(path.name, content)]
+        for name, entry in named:
+            document = _document(name, entry) if isinstance(entry, dict) else None
             if document is not None:
                 yield document
 
 
-def _json_entries(text: str) -> list[dict[str, Any]]:
+def _json(text: str) -> Any:
     try:
-        content: Any = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return []
-    entries: list[Any] = content if isinstance(content, list) else [content]
-    return [entry for entry in entries if isinstance(entry, dict)]
+        return None
 
 
 def _front_matter(text: str) -> dict[str, Any]:

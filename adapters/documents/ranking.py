@@ -64,7 +64,5 @@ def best_passage(text: str, asked: Sequence[str], width: int) -> str:
         return sum(word in lower[start : start + width] for word in asked)
 
     starts = [0, *(max(0, lower.find(word) - width // 4) for word in asked if word in lower)]
-    best = max(
-        starts, key=lambda start: sum(word in lower[start : start + width] for word in asked)
-    )
+    best = max(starts, key=hits)
     return flat[best : best + width].strip()

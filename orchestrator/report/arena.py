@@ -1,0 +1,274 @@
+"""What the numbers of a trading job say: standings, and a verdict in plain sentences.
+
+Every sentence is computed. "After costs" is literal: the models' curves have paid theirs, the
+yardsticks pay none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from orchestrator.report.words import (
+    count,
+    listing,
+    money,
+    number,
+    percent,
+    points,
+    sentence,
+    short_names,
+    spoken,
+)
+from schemas.metrics import PerformanceMetrics
+from schemas.results import CostSummary, JobResults, RunResult
+
+CHANCE = 2.0
+"""A t statistic below this arises by chance too often to be taken for skill."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What happened, said first: a headline, labelled sentences, and figures beside them."""
+
+    headline: str
+    sentences: tuple[tuple[str, str], ...]
+    tiles: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One curve from the starting capital to the end, a model's or a yardstick's."""
+
+    name: str
+    sessions: tuple[date, ...]
+    equity: tuple[Decimal, ...]
+    capital: Decimal
+    metrics: PerformanceMetrics | None
+    style: str
+    costs: CostSummary | None = None
+    run: RunResult | None = None
+    about: str = ""
+
+    @property
+    def end(self) -> Decimal:
+        """The last equity."""
+        return self.equity[-1]
+
+    @property
+    def gain(self) -> float:
+        """The last equity over the starting capital, minus one."""
+        return float(self.end / self.capital) - 1
+
+    def growth(self) -> list[float]:
+        """Return the curve in units of the capital, which stands before the first session."""
+        return [1.0, *(float(value / self.capital) for value in self.equity)]
+
+    def drawdown(self) -> tuple[tuple[date, float], ...]:
+        """Return each session's fall from the highest so far, the capital included."""
+        peak = 1.0
+        falls: list[tuple[date, float]] = []
+        for when, value in zip(self.sessions, self.growth()[1:], strict=True):
+            peak = max(peak, value)
+            falls.append((when, value / peak - 1))
+        return tuple(falls)
+
+
+def standings(job: JobResults) -> tuple[list[Standing], list[Standing]]:
+    """Return the models' and the yardsticks' standings; a run without a session has none."""
+    names = short_names([run.model for run in job.runs])
+    capital = job.request.cash
+    models = [
+        Standing(
+            name=names[run.model],
+            sessions=run.curve.sessions,
+            equity=run.curve.equity,
+            capital=capital,
+            metrics=run.metrics,
+            style=f"s{k % 7 + 1} t{k // 7 % 3}",
+            costs=run.costs,
+            run=run,
+        )
+        for k, run in enumerate(job.runs)
+        if run.curve.sessions
+    ]
+    yardsticks = [
+        Standing(
+            name=_apart(benchmark.name, [model.name for model in models]),
+            sessions=benchmark.sessions,
+            equity=benchmark.equity,
+            capital=capital,
+            metrics=benchmark.metrics,
+            style=f"b{k % 3 + 1}",
+            about=benchmark.description,
+        )
+        for k, benchmark in enumerate(job.benchmarks)
+        if benchmark.sessions
+    ]
+    return models, yardsticks
+
+
+def _apart(name: str, taken: Sequence[str]) -> str:
+    return f"{name} (yardstick)" if name.lower() in {t.lower() for t in taken} else name
+
+
+def lead_t(one: Standing, other: Standing) -> float | None:
+    """Return the t statistic of the mean daily lead of one curve over another; None undefined."""
+    if one.sessions != other.sessions:
+        return None
+    mine, theirs = one.growth(), other.growth()
+    leads = [
+        a1 / a0 - b1 / b0
+        for a0, a1, b0, b1 in zip(mine, mine[1:], theirs, theirs[1:], strict=False)
+        if a0 > 0 and b0 > 0
+    ]
+    n = len(leads)
+    if n < 30:
+        return None
+    mean = math.fsum(leads) / n
+    spread = math.sqrt(math.fsum((x - mean) ** 2 for x in leads) / (n - 1))
+    return mean / spread * math.sqrt(n) if spread > 1e-12 else None
+
+
+def arena_verdict(job: JobResults) -> Verdict:
+    """Say which models beat which yardstick, by how much, and what that is worth.
+
+    Only runs that finished are compared.
+    """
+    started, yardsticks = standings(job)
+    models = [one for one in started if one.run and one.run.state == "completed"]
+    unfinished = [("Did not finish", said) for said in _unfinished(job)]
+    if not models:
+        return Verdict("No run finished, so nothing is compared.", tuple(unfinished), ())
+    currency = job.dataset.currency
+    best = max(models, key=lambda one: one.end)
+    said = [("The best", _best(best, yardsticks, currency, alone=len(models) == 1))]
+    said += [(f"Against {other.name}", _against(models, other)) for other in yardsticks]
+    said += [("Against holding", text) for text in _hold(models)]
+    if yardsticks and best.end > yardsticks[0].end:
+        said += [("Luck or skill", text) for text in _luck(best, yardsticks[0], len(models))]
+    said += [("Risk", text) for text in _risk(best, yardsticks)]
+    said += [("Costs", text) for text in _costs(models, currency)]
+    headline = _headline(models, yardsticks)
+    return Verdict(headline, (*said, *unfinished), _tiles(job, best, yardsticks))
+
+
+def _unfinished(job: JobResults) -> list[str]:
+    names = short_names([run.model for run in job.runs])
+    return [
+        f"{names[run.model]} ({run.state.replace('_', ' ')})"
+        + (f": {sentence(run.error)}" if run.error else ".")
+        for run in job.runs
+        if run.state != "completed"
+    ]
+
+
+def _headline(models: list[Standing], yardsticks: list[Standing]) -> str:
+    if not yardsticks:
+        return f"{count(len(models), 'model').capitalize()} traded; there is no yardstick."
+    other = yardsticks[0]
+    winners = sum(one.end > other.end for one in models)
+    if len(models) == 1:
+        return f"{models[0].name} {'beat' if winners else 'did not beat'} {other.name} after costs."
+    if winners == len(models):
+        who = "Both models" if winners == 2 else f"All {count(winners, 'model')}"
+    elif winners:
+        who = f"{spoken(winners).capitalize()} of {count(len(models), 'model')}"
+    else:
+        who = f"None of the {count(len(models), 'model')}"
+    return f"{who} beat {other.name} after costs."
+
+
+def _best(best: Standing, yardsticks: list[Standing], currency: str, *, alone: bool) -> str:
+    write = money(currency)
+    text = (
+        f"{best.name} {'turned' if alone else 'did best: it turned'} {write(best.capital)} into "
+        f"{write(best.end)} ({percent(best.gain, plus=True)})"
+    )
+    return f"{text}, {_distance(best, yardsticks[0])}." if yardsticks else text + "."
+
+
+def _distance(one: Standing, other: Standing) -> str:
+    if one.end == other.end:
+        return f"the same as {other.name}"
+    lead = one.gain - other.gain
+    word = "more" if lead > 0 else "less"
+    return f"{points(lead)} {word} than {other.name} ({percent(other.gain, plus=True)})"
+
+
+def _against(models: list[Standing], other: Standing) -> str:
+    ranked = sorted(models, key=lambda m: -m.end)
+    ahead = [_by(m, other) for m in ranked if m.end > other.end]
+    level = [m.name for m in ranked if m.end == other.end]
+    behind = [_by(m, other) for m in ranked if m.end < other.end]
+    parts = [
+        f"{word} {listing(found)}"
+        for word, found in (("ahead:", ahead), ("level:", level), ("behind:", behind))
+        if found
+    ]
+    return f"It returned {percent(other.gain, plus=True)} without costs; {'; '.join(parts)}."
+
+
+def _by(one: Standing, other: Standing) -> str:
+    return f"{one.name} ({number((one.gain - other.gain) * 100, 1, plus=True)} points)"
+
+
+def _hold(models: list[Standing]) -> list[str]:
+    hold = next((m for m in models if m.run and m.run.model.endswith(":buy-and-hold")), None)
+    others = [m for m in models if m is not hold]
+    if hold is None or not others:
+        return []
+    kept = percent(hold.gain, plus=True)
+    ahead = sorted((m for m in others if m.end > hold.end), key=lambda m: -m.end)
+    if ahead:
+        beaten = f"beaten by {listing(_by(m, hold) for m in ahead)}"
+        return [f"Simply buying and holding returned {kept} after its costs and was {beaten}."]
+    rest = "the other model" if len(others) == 1 else f"any of the other {spoken(len(others))}"
+    return [f"Simply buying and holding returned {kept} after its costs: not less than {rest}."]
+
+
+def _luck(best: Standing, other: Standing, models: int) -> list[str]:
+    t = lead_t(best, other)
+    if t is None:
+        return []
+    lead = f"{best.name}’s mean daily lead over {other.name} has a t statistic of {number(t, 1)}"
+    tried = f" It is also the best of {models}, which flatters it." if models > 1 else ""
+    if t < CHANCE:
+        return [f"{lead}; below {CHANCE:.0f} a lead may well be luck rather than skill.{tried}"]
+    return [f"{lead}, more than chance explains easily.{tried}"]
+
+
+def _risk(best: Standing, yardsticks: list[Standing]) -> list[str]:
+    if not best.metrics or not yardsticks or not yardsticks[0].metrics:
+        return []
+    mine, theirs = best.metrics.max_drawdown, yardsticks[0].metrics.max_drawdown
+    fell = f"{best.name} fell {percent(-mine)} from its peak"
+    return [f"On the way {fell}; {yardsticks[0].name} fell {percent(-theirs)}."]
+
+
+def _costs(models: list[Standing], currency: str) -> list[str]:
+    write = money(currency)
+    paid = sorted((m.costs.total, m.name) for m in models if m.costs)
+    if not paid:
+        return []
+    (least, low), (most, high) = paid[0], paid[-1]
+    if len(paid) == 1:
+        return [f"Trading cost {write(least, 2)}, which is already subtracted."]
+    span = f"from {write(least, 2)} ({low}) to {write(most, 2)} ({high})"
+    return [f"Trading cost {span}, already subtracted; the yardsticks pay nothing."]
+
+
+def _tiles(
+    job: JobResults, best: Standing, yardsticks: list[Standing]
+) -> tuple[tuple[str, str, str], ...]:
+    tiles = [("Best model", percent(best.gain, plus=True), best.name)]
+    for k, other in enumerate(yardsticks[:2], 1):
+        label = f"Yardstick {k}" if len(yardsticks) > 1 else "Yardstick"
+        tiles.append((label, percent(other.gain, plus=True), other.name))
+    refused = sum(len(run.refused_orders) for run in job.runs)
+    trades = sum(len(run.trades) for run in job.runs)
+    tiles.append(("Trades", f"{trades:,}", f"{count(refused, 'order')} refused"))
+    return tuple(tiles)

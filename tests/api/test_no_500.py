@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import hypothesis.strategies as st
 import pytest
@@ -61,7 +62,7 @@ QUERIES = st.dictionaries(
     max_size=3,
 ).map(lambda query: {k: v.encode("utf-8", "replace").decode() for k, v in query.items()})
 NAMES = st.one_of(HOSTILE, st.text(max_size=20)).map(
-    lambda name: name.encode("utf-8", "replace").decode()
+    lambda name: quote(name.encode("utf-8", "replace"), safe="/")
 )
 
 

@@ -1,0 +1,131 @@
+"""What an outside client of the tool servers acts on: now, or a run as it stands.
+
+Its account is for practice: orders pass the gate and are held for the next session, but no session
+is ever settled and nothing of it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from adapters.broker.simulated import SimulatedBroker
+from adapters.clock import SimulatedClock
+from adapters.market.universe import UniverseMarket
+from adapters.memory.run_memory import RunMemoryBook
+from adapters.memory.stored_memory import StoredMemoryBook
+from interfaces.broker import Broker, Posting
+from interfaces.calendar import TradingCalendar
+from interfaces.clock import Clock
+from interfaces.embedder import Embedder
+from interfaces.market import DataCatalog, MarketData
+from interfaces.memory import MemoryBook
+from interfaces.store import JobStore, MemoryStore, TickStore
+from schemas.errors import Conflict, NotFound
+from schemas.loan import BorrowerFile
+from schemas.orders import CostModel, RiskLimits
+
+PRACTICE_CASH = Decimal("100000.00")
+TENANT = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPorts:
+    """The clock, market, account, memories and borrower that the tools look at."""
+
+    clock: Clock
+    calendar: TradingCalendar
+    market: MarketData
+    broker: Broker
+    memories: MemoryBook
+    borrower: BorrowerFile | None
+    costs: CostModel
+    limits: RiskLimits
+    scope: str
+
+
+def ports_of_now(
+    market: MarketData,
+    calendar: TradingCalendar,
+    *,
+    clock: Clock,
+    memories: MemoryStore,
+    embedder: Embedder,
+) -> ClientPorts:
+    """Look at the data set as of the system clock, with a fresh practice account."""
+    costs = CostModel()
+    broker = SimulatedBroker(
+        clock=clock,
+        market=market,
+        run_key="practice",
+        currency=market.info().currency,
+        costs=costs,
+    )
+    broker.begin(0, calendar.on_or_after(clock.now().date() + timedelta(days=1)))
+    broker.post(
+        "deposit",
+        "Practice capital",
+        (Posting("assets:cash", PRACTICE_CASH), Posting("equity:capital", -PRACTICE_CASH)),
+    )
+    return ClientPorts(
+        clock=clock,
+        calendar=calendar,
+        market=market,
+        broker=broker,
+        memories=StoredMemoryBook(memories, embedder, tenant=TENANT),
+        borrower=None,
+        costs=costs,
+        limits=RiskLimits(),
+        scope="practice",
+    )
+
+
+def ports_of_run(
+    run_id: str,
+    *,
+    jobs: JobStore,
+    ticks: TickStore,
+    catalog: DataCatalog,
+    calendar: Callable[[str], TradingCalendar],
+    embedder: Embedder,
+) -> ClientPorts:
+    """Look at a run after its last committed session, before the next one opens.
+
+    `NotFound` for an unknown run, `Conflict` for one that has not committed a session yet.
+    """
+    job = jobs.get(run_id.rpartition("-")[0])
+    run = next((each for each in job.runs if each.run_id == run_id), None)
+    if run is None:
+        raise NotFound(f"there is no run '{run_id}'")
+    committed = tuple(ticks.ticks(run_id))
+    if not committed:
+        raise Conflict(f"run '{run_id}' has not finished a session yet")
+    request, market = job.request, catalog.open(job.request.data)
+    sessions = calendar(market.info().calendar)
+    following = sessions.on_or_after(committed[-1].session + timedelta(days=1))
+    clock = SimulatedClock(sessions.opens_at(following))
+    broker = SimulatedBroker(
+        clock=clock,
+        market=market,
+        run_key=run.run_key,
+        currency=market.info().currency,
+        costs=request.costs,
+    )
+    broker.restore(committed)
+    broker.begin(committed[-1].n + 1, following)
+    memories = RunMemoryBook(embedder)
+    for tick in committed:
+        memories.commit(tick.memories)
+    return ClientPorts(
+        clock=clock,
+        calendar=sessions,
+        market=UniverseMarket(market, request.universe or market.info().symbols),
+        broker=broker,
+        memories=memories,
+        borrower=request.application,
+        costs=request.costs,
+        limits=request.limits,
+        scope=run.run_key,
+    )

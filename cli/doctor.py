@@ -1,0 +1,140 @@
+"""`doctor`: what is configured, what is missing, and what that means."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import typer
+
+from cli.doors import Root, opened, root_of
+from cli.group import UNAVAILABLE
+from cli.output import Json, print_json, print_line, print_table
+
+if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
+    from cli.doors import Doors, Setup
+
+_LOCK = "requirements.lock"
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\\\n]*)", re.MULTILINE)
+_LEAST_FREE_GB = 1.0
+
+
+class Finding(NamedTuple):
+    """One thing looked at."""
+
+    what: str
+    state: Literal["ok", "note", "problem"]
+    says: str
+
+
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Say what is configured, what is missing, and what that means."""
+    root = root_of(context)
+    setup = root.setup()
+    findings = [_python(), _packages(), _home(setup), *_store(context, root), *_live(setup)]
+    bad = [finding for finding in findings if finding.state == "problem"]
+    if as_json:
+        print_json(
+            {
+                "findings": [finding._asdict() for finding in findings],
+                "settings": [
+                    {"variable": s.variable, "shown": s.shown, "meaning": s.meaning}
+                    for s in setup.settings
+                ],
+            }
+        )
+    else:
+        marks = {"ok": "ok", "note": "·", "problem": "PROBLEM"}
+        print_table("", ("", "what", "found"), ((marks[f.state], f.what, f.says) for f in findings))
+        print_table(
+            "Settings",
+            ("variable", "value", "for"),
+            ((s.variable, s.shown, s.meaning) for s in setup.settings),
+        )
+        print_line(
+            f"{len(bad)} problem(s)." if bad else "Nothing stands in the way; no key is needed."
+        )
+    if bad:
+        raise typer.Exit(UNAVAILABLE)
+
+
+def _python() -> Finding:
+    fits = (3, 11) <= sys.version_info[:2] < (3, 14)
+    says = platform.python_version() + ("" if fits else ": 3.11, 3.12 or 3.13 is needed")
+    return Finding("Python", "ok" if fits else "problem", says)
+
+
+def _packages() -> Finding:
+    """Compare what is installed with the lock; markers of other systems are left out."""
+    lock = Path(__file__).resolve().parent.parent / _LOCK
+    try:
+        pins = _PIN.findall(lock.read_text(encoding="utf-8"))
+    except OSError:
+        return Finding("packages", "note", f"{_LOCK} is not here: versions were not compared")
+    other = [
+        f"{name} {_installed(name) or 'missing'} instead of {pinned}"
+        for name, pinned, marker in pins
+        if _installed(name) != pinned and not (marker.strip() and _installed(name) is None)
+    ]
+    if other:
+        says = f"{len(other)} differ from the lock ({'; '.join(other[:3])}): run `make install`"
+        return Finding("packages", "problem", says)
+    return Finding("packages", "ok", f"{len(pins)} as {_LOCK} says")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _home(setup: Setup) -> Finding:
+    home = setup.home.resolve()
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        says = f"{home} cannot be written: nothing can be stored; set ALPHASHIELD_HOME"
+        return Finding("home", "problem", says)
+    free = shutil.disk_usage(existing).free / 1e9
+    says = f"{home}, {free:.1f} GB free"
+    return Finding("home", "ok" if free >= _LEAST_FREE_GB else "problem", says)
+
+
+def _store(context: typer.Context, root: Root) -> list[Finding]:
+    from schemas.errors import AlphaShieldError
+
+    where = "embedded server" if root.setup().embedded else "MongoDB of MONGODB_URI"
+    try:
+        with opened(context) as doors:
+            doors.jobs.list(limit=1)
+            return [Finding("store", "ok", f"{where} answers"), *_stored(doors)]
+    except (AlphaShieldError, OSError) as error:
+        return [Finding("store", "problem", f"{where} does not work: {error}")]
+
+
+def _stored(doors: Doors) -> list[Finding]:
+    keys = [key for key in doors.keyring.list() if key.revoked_at is None]
+    open_says = (
+        "none: the API is open to this machine, and refuses to listen anywhere else"
+        if not doors.keyring.list()
+        else f"{len(keys)} live: every call needs one"
+    )
+    return [
+        Finding("data sets", "ok", ", ".join(doors.catalog.names())),
+        Finding("models", "ok", f"{len(doors.admission.models)} may be asked for by name"),
+        Finding("API keys", "note" if not keys else "ok", open_says),
+    ]
+
+
+def _live(setup: Setup) -> list[Finding]:
+    """Say which outside services are not set up; none is needed for baselines."""
+    missing = [
+        s for s in setup.settings if s.variable.endswith(("_KEY", "_TOKEN")) and not s.is_set
+    ]
+    return [Finding(s.variable, "note", f"not set, so not available: {s.meaning}") for s in missing]

@@ -1,0 +1,140 @@
+"""The command line, and its composition root: the only module of `cli` that builds anything."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli import data, doctor, jobs, keys, ledger, mcp, serve, simulate
+from cli.doors import Doors, Root, Setting, Setup
+from cli.group import Commands
+from cli.output import print_line
+
+if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
+    import threading
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from cli.doors import JobRunner
+    from config.settings import Settings
+    from schemas.market import ImportReport
+
+app = typer.Typer(
+    cls=Commands,
+    name="alphashield",
+    help="Self-funding loans and an honest trading arena, run by agents that act only through "
+    "tools.",
+    invoke_without_command=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command()(simulate.demo)
+app.command()(simulate.simulate)
+app.command()(serve.serve)
+app.command()(serve.worker)
+app.command()(doctor.doctor)
+for _name, _commands in (
+    ("jobs", jobs.app),
+    ("data", data.app),
+    ("mcp", mcp.app),
+    ("keys", keys.app),
+    ("ledger", ledger.app),
+):
+    app.add_typer(_commands, name=_name)
+
+
+@app.callback()
+def start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Self-funding loans and an honest trading arena, run by agents that act only through tools."""
+    if version:
+        from config.version import VERSION
+
+        print_line(VERSION)
+    elif context.invoked_subcommand is None:
+        print_line(context.get_help())
+    context.obj = Root(setup=_setup, open=_open, import_data=_import)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app()
+
+
+def _settings() -> Settings:
+    """Read the settings and set up the log; both are wanted before anything is built."""
+    from config.logging import configure_logging
+    from config.settings import load_settings
+
+    settings = load_settings()
+    configure_logging(
+        level=settings.log_level, style=settings.log_format, secrets=settings.secrets()
+    )
+    return settings
+
+
+def _setup() -> Setup:
+    from config.catalogue import load_universes
+    from config.settings import describe
+
+    settings = _settings()
+    return Setup(
+        home=settings.home,
+        embedded=settings.mongodb_uri is None,
+        host=settings.host,
+        port=settings.port,
+        drain_seconds=settings.drain_seconds,
+        settings=tuple(Setting(**state.model_dump()) for state in describe(settings)),
+        universes={name: each.symbols for name, each in load_universes().items()},
+    )
+
+
+@contextmanager
+def _open() -> Generator[Doors]:
+    from adapters.wiring import calendar, open_system
+    from orchestrator.jobs import Admission
+
+    with open_system(_settings()) as system:
+
+        def worker(drain: threading.Event) -> JobRunner:
+            # The graph, the agents and the tool servers: most commands need none of them.
+            from orchestrator.worker import Worker
+
+            return Worker(system, name=_worker_name(), drain=drain)
+
+        yield Doors(
+            jobs=system.store.jobs,
+            ticks=system.store.ticks,
+            artifacts=system.store.artifacts,
+            keyring=system.keyring,
+            catalog=system.catalog,
+            admission=Admission(
+                catalog=system.catalog,
+                calendar=calendar,
+                models=system.models,
+                code_version=system.code_version,
+            ),
+            wall=system.wall,
+            worker=worker,
+            import_report=system.catalog.import_report,
+        )
+
+
+def _worker_name() -> str:
+    import os
+    import secrets
+    import socket
+
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+
+
+def _import(path: Path, name: str, **options: Any) -> ImportReport:
+    from adapters.wiring import ImportOptions, import_dataset
+
+    home = _settings().home.resolve()
+    return import_dataset(path, name, home=home, options=ImportOptions(**options))

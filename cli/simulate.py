@@ -1,0 +1,212 @@
+"""`simulate` and `demo`: store a job, run it here, write what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.doors import Doors, opened, root_of
+from cli.group import DONE
+from cli.output import Json, note, print_json, print_line
+from cli.outputs import prepare, write
+from cli.running import exit_code_of, print_results, run_here, summary
+
+if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
+    from collections.abc import Mapping
+
+    from schemas.jobs import Job, SimulationRequest
+    from schemas.loan import BorrowerFile
+    from schemas.results import ResultsBundle
+
+DEMO_BORROWER = Path("examples/borrowers/maria-santos.json")
+DEMO_MODELS = ("buy-and-hold", "equal-weight", "momentum", "min-variance")
+DEMO_UNIVERSE = "bundled-20"
+_LARGEST_APPLICATION = 8 * 1024 * 1024
+_OPTIONS = {
+    "models": "--models",
+    "start_date": "--start",
+    "end_date": "--end",
+    "mode": "--mode",
+    "application": "--application",
+    "data": "--data",
+    "universe": "--universe",
+    "cash": "--cash",
+    "cadence": "--cadence",
+    "seed": "--seed",
+}
+
+
+def simulate(
+    context: typer.Context,
+    *,
+    models: Annotated[str, typer.Option(help="Models, comma-separated: `baseline:momentum`.")],
+    start: Annotated[str, typer.Option(help="First day, as 2020-01-02.")],
+    end: Annotated[str, typer.Option(help="Last day.")],
+    mode: Annotated[str, typer.Option(help="`trading` or `loan`.")] = "trading",
+    application: Annotated[
+        Path | None, typer.Option(help="Loan mode: the borrower's JSON file.")
+    ] = None,
+    universe: Annotated[
+        str | None, typer.Option(help="A universe's name, or symbols: `AAPL,MSFT`. Default: all.")
+    ] = None,
+    cash: Annotated[str, typer.Option(help="Trading mode: starting capital.")] = "100000",
+    cadence: Annotated[
+        str, typer.Option(help="How often the agent is asked: `daily`, `weekly`, `monthly`.")
+    ] = "daily",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    mask: Annotated[bool, typer.Option("--mask", help="Hide names and dates.")] = False,
+    data: Annotated[str, typer.Option(help="Data set: see `data coverage`.")] = "bundled",
+    out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run models over dates and write report, results and tables."""
+    request = _request(
+        {
+            "models": [name.strip() for name in models.split(",")],
+            "start_date": start,
+            "end_date": end,
+            "mode": mode,
+            "application": _borrower(application) if application else None,
+            "universe": _universe(universe, root_of(context).setup().universes),
+            "cash": cash,
+            "cadence": cadence,
+            "seed": seed,
+            "mask": mask,
+            "data": data,
+        }
+    )
+    with opened(context) as doors:
+        job = _submit(doors, request)
+        folder = out or Path("out") / job.job_id
+        prepare(folder)
+        job = run_here(doors, job, quiet=as_json)
+        deliver(doors, job, folder, as_json=as_json)
+
+
+def demo(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("out/demo"),
+    as_json: Json = False,
+) -> None:
+    """Run the main job on bundled prices: a self-funding loan, and an arena of four baselines."""
+    from orchestrator.joint import publish_jointly
+    from schemas.results import ResultsBundle
+
+    symbols = root_of(context).setup().universes[DEMO_UNIVERSE]
+    requests = _demo_requests(symbols)
+    prepare(out)
+    with opened(context) as doors:
+        jobs: list[Job] = []
+        for job in [_submit(doors, request) for request in requests]:
+            done = run_here(doors, job, quiet=as_json)
+            code = exit_code_of(done)
+            if code != DONE:
+                raise typer.Exit(code)
+            jobs.append(done)
+        files = publish_jointly(
+            jobs, artifacts=doors.artifacts, ticks=doors.ticks, repeat="alphashield demo"
+        )
+    write(out, files)
+    bundle = ResultsBundle.model_validate_json(files["results.json"])
+    _tell(bundle, out, [job.job_id for job in jobs], as_json=as_json)
+
+
+def deliver(doors: Doors, job: Job, folder: Path, *, as_json: bool) -> None:
+    """Write an ended job's files, print its figures, and exit with its code."""
+    from schemas.results import ResultsBundle
+
+    names = doors.artifacts.names(job.job_id) if job.state in {"completed", "partial"} else ()
+    files = {name: doors.artifacts.get(job.job_id, name) for name in names}
+    if files:
+        prepare(folder)
+        write(folder, files)
+        bundle = ResultsBundle.model_validate_json(files["results.json"])
+        _tell(bundle, folder, [job.job_id], as_json=as_json)
+    elif as_json:
+        print_json({"job_ids": [job.job_id], "state": job.state, "error": job.error})
+    raise typer.Exit(exit_code_of(job))
+
+
+def _tell(bundle: ResultsBundle, folder: Path, job_ids: list[str], *, as_json: bool) -> None:
+    report = folder / "report.html"
+    if as_json:
+        print_json({"job_ids": job_ids, "report": str(report), "runs": summary(bundle)})
+    else:
+        print_results(bundle)
+        print_line(f"Report: {report}")
+
+
+def _submit(doors: Doors, request: SimulationRequest) -> Job:
+    from orchestrator.submission import submit
+
+    job = submit(request, doors.admission, jobs=doors.jobs, wall=doors.wall)
+    note(f"job {job.job_id}: {len(job.runs)} run(s), {job.runs[0].sessions_total} sessions each")
+    return job
+
+
+def _request(values: dict[str, Any]) -> SimulationRequest:
+    from pydantic import ValidationError
+
+    from schemas.errors import InvalidRequest
+    from schemas.jobs import SimulationRequest
+    from schemas.validation import sentence_of
+
+    try:
+        return SimulationRequest.model_validate(values)
+    except ValidationError as error:
+        raise InvalidRequest(sentence_of(error, _OPTIONS)) from error
+
+
+def _borrower(path: Path) -> BorrowerFile:
+    from pydantic import ValidationError
+
+    from schemas.errors import InvalidRequest
+    from schemas.loan import BorrowerFile
+    from schemas.validation import sentence_of
+
+    try:
+        if path.stat().st_size > _LARGEST_APPLICATION:
+            raise InvalidRequest(f"{path.name} is too large to be a borrower's file")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        return BorrowerFile.model_validate_json(content)
+    except ValidationError as error:
+        raise InvalidRequest(f"{path.name}: {sentence_of(error)}") from error
+
+
+def _universe(text: str | None, universes: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
+    from schemas.errors import NotFound
+
+    if text is None:
+        return None
+    if text in universes:
+        return universes[text]
+    if "," not in text and text != text.upper():
+        raise NotFound(f"unknown universe '{text}'; known: {', '.join(sorted(universes))}")
+    return tuple(symbol.strip() for symbol in text.split(","))
+
+
+def _demo_requests(symbols: tuple[str, ...]) -> tuple[SimulationRequest, SimulationRequest]:
+    loan = _request(
+        {
+            "models": ("baseline:rules",),
+            "start_date": "2019-12-02",
+            "end_date": "2022-12-02",
+            "mode": "loan",
+            "application": _borrower(Path(__file__).resolve().parent.parent / DEMO_BORROWER),
+            "universe": symbols,
+        }
+    )
+    arena = _request(
+        {
+            "models": tuple(f"baseline:{name}" for name in DEMO_MODELS),
+            "start_date": "2020-01-02",
+            "end_date": "2022-12-28",
+            "universe": symbols,
+        }
+    )
+    return loan, arena

@@ -21,6 +21,8 @@ from schemas.errors import InvalidRequest
 Mask: TypeAlias = NDArray[np.bool_]
 _HOPELESS = 200_000  # after so many rows of a file with next to none usable: stop reading
 _USABLE = 0.01
+_LEAST, _MOST = 1e-6, 1e9  # what exact prices in millionths can hold, with room to spare
+_MOST_VOLUME = 1e15
 _ROUNDING = 1e-6  # sources round adjusted prices after adjusting each
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-^=]{0,15}")
 _NO_DAY = np.datetime64("NaT", "D")
@@ -199,8 +201,10 @@ class RowScreen:
             for name in (*PRICES, "adjusted", "volume")
             if name in cells
         }
-        for name in numbers.keys() - {"volume"}:
+        for name in (name for name in (*PRICES, "adjusted") if name in numbers):
             faults.mark(numbers[name] <= 0, f"{name} is not above zero")
+            faults.mark(numbers[name] < _LEAST, f"{name} is below a millionth")
+            faults.mark(numbers[name] > _MOST, f"{name} is above a billion")
         close = numbers["close"]
         self.close_only |= "open" not in numbers
         self.adjusted.add("adjusted" in numbers)
@@ -211,9 +215,11 @@ class RowScreen:
         faults.mark(low > bottom * (1 + _ROUNDING), "low is above open or close")
         volume = numbers.get("volume", np.full_like(close, np.nan))
         faults.mark(volume < 0, "volume is negative")
+        faults.mark(volume > _MOST_VOLUME, "volume is above a million billions")
         adjusted = numbers.get("adjusted", close)
         with np.errstate(all="ignore"):  # rows that failed above carry nonsense
             factor = adjusted / close
+            faults.mark(low * factor < _LEAST, "low, once adjusted, is below a millionth")
         return np.column_stack([opened * factor, high * factor, low * factor, adjusted, volume])
 
 

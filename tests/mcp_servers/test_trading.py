@@ -404,7 +404,7 @@ def test_no_stream_of_orders_breaches_a_limit(stream: list[tuple[str, str, Any, 
 
 
 @pytest.mark.long
-@settings(max_examples=2000)
+@settings(max_examples=400)
 @given(stream=STREAM)
 def test_no_long_stream_of_orders_breaches_a_limit(
     stream: list[tuple[str, str, Any, bool]],

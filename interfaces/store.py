@@ -46,7 +46,7 @@ class JobStore(Protocol):
         ...
 
     def claim_one(self, job_id: str, worker: str, *, now: datetime, lease: timedelta) -> Job | None:
-        """Take this job on the same terms, or None."""
+        """Take this job on the same terms, or None; `NotFound`."""
         ...
 
     def heartbeat(self, job_id: str, fence: int, *, now: datetime, lease: timedelta) -> Job:
@@ -99,7 +99,10 @@ class TickStore(Protocol):
         ...
 
     def raw_entries(self, run_id: str) -> Iterator[tuple[int, str]]:
-        """Yield (tick number, canonical JSON of the stored tick) as it is stored, unvalidated."""
+        """Yield (tick number, canonical JSON of the stored tick).
+
+        A tick that no longer validates is not hidden: its JSON is then as the database has it.
+        """
         ...
 
 

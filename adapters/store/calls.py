@@ -40,6 +40,8 @@ Documents = Collection[dict[str, Any]]
 WRITE = "_write"
 """The field that names the last compare-and-set of a document."""
 
+NO_ADDRESS = "MONGODB_URI is no valid MongoDB address"
+
 _ATTEMPTS = 4
 _REFUSED_CREDENTIALS = {13, 18, 8000}
 
@@ -56,7 +58,7 @@ def translated() -> Generator[None]:
 def translate(error: Exception) -> AlphaShieldError:
     """Return what a driver's error means to a caller."""
     if isinstance(error, InvalidURI | ConfigurationError):
-        return BadConfiguration("MONGODB_URI is no valid MongoDB address")
+        return BadConfiguration(NO_ADDRESS)
     if isinstance(error, DuplicateKeyError):
         return Conflict("it exists already")
     if isinstance(error, DocumentTooLarge | InvalidDocument | OverflowError):

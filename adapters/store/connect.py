@@ -13,12 +13,13 @@ from pymongo.errors import CollectionInvalid
 
 from adapters.store import artifacts, jobs, keys, memories, ticks
 from adapters.store.artifacts import MongoArtifactStore
-from adapters.store.calls import repeated, translated
+from adapters.store.calls import NO_ADDRESS, repeated, translated
 from adapters.store.embedded import EmbeddedServer
 from adapters.store.jobs import MongoJobStore
 from adapters.store.keys import MongoKeyStore
 from adapters.store.memories import MongoMemoryStore
 from adapters.store.ticks import MongoTickStore
+from schemas.errors import BadConfiguration
 
 _SELECTION_MS = 5_000
 _SOCKET_MS = 60_000
@@ -67,15 +68,7 @@ def open_store(uri: str | None, home: Path, *, database: str = "alphashield") ->
     """
     with contextlib.ExitStack() as leaving:
         address = uri or leaving.enter_context(EmbeddedServer.open(home)).uri
-        with translated():
-            client: MongoClient[dict[str, Any]] = MongoClient(
-                address,
-                serverSelectionTimeoutMS=_SELECTION_MS,
-                connectTimeoutMS=_SELECTION_MS,
-                socketTimeoutMS=_SOCKET_MS,
-                retryWrites=True,
-                appname="alphashield",
-            )
+        client = _connect(address)
         leaving.callback(client.close)
         tables = client[database]
         repeated(lambda: prepare(tables))
@@ -90,6 +83,24 @@ def open_store(uri: str | None, home: Path, *, database: str = "alphashield") ->
             _client=client,
             _leaving=leaving.pop_all(),
         )
+
+
+def _connect(address: str) -> MongoClient[dict[str, Any]]:
+    """Return a client, which has not connected yet."""
+    if not address.startswith(("mongodb://", "mongodb+srv://")):
+        raise BadConfiguration("MONGODB_URI must begin with mongodb:// or mongodb+srv://")
+    try:
+        with translated():
+            return MongoClient(
+                address,
+                serverSelectionTimeoutMS=_SELECTION_MS,
+                connectTimeoutMS=_SELECTION_MS,
+                socketTimeoutMS=_SOCKET_MS,
+                retryWrites=True,
+                appname="alphashield",
+            )
+    except ValueError as error:  # a port that is no number
+        raise BadConfiguration(NO_ADDRESS) from error
 
 
 def prepare(tables: Database[dict[str, Any]]) -> None:

@@ -131,7 +131,7 @@ class MongoTickStore:
         wanted = {"run_id": run_id, "n": {"$gte": start, "$lt": end}}
 
         def read() -> list[tuple[int, dict[str, Any]]]:
-            found = self._ticks.find(wanted, {"n": 1, "tick": 1}).sort("n", 1).limit(_PAGE)
+            found = self._ticks.find(wanted).sort("n", 1).limit(_PAGE)
             return [(row["n"], row["tick"]) for row in found]
 
         return repeated(read)

@@ -45,7 +45,11 @@ zones = st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(
 instant = st.datetimes(timezones=zones)
 days = st.dates(min_value=date(1971, 1, 1))
 json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=5,
 )

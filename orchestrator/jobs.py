@@ -61,6 +61,15 @@ def run_key(request: SimulationRequest, model: str, market: MarketData, code_ver
     )
 
 
+def require_same(run: RunProgress, request: SimulationRequest, now: str) -> None:
+    """Refuse to go on with a run whose data or code are no longer what its key says."""
+    if run.run_key != now:
+        raise InvalidRequest(
+            f"the data set '{request.data}' or the program changed since this job was submitted, "
+            "so it would not be the run that was asked for: submit it again"
+        )
+
+
 def universe_of(request: SimulationRequest, market: MarketData) -> tuple[str, ...]:
     """Return the symbols of the run, sorted: those asked for, or all tradable ones."""
     known = market.info().symbols
@@ -78,8 +87,14 @@ def sessions_of(
     market: MarketData,
     calendar: Callable[[str], TradingCalendar],
 ) -> tuple[date, ...]:
-    """Return the sessions of the run; the request's dates need not be sessions themselves."""
-    sessions = calendar(market.info().calendar).sessions(request.start_date, request.end_date)
+    """Return the sessions of the run; the request's dates need not be sessions themselves.
+
+    A loan's run begins on the day the loan would be paid out.
+    """
+    start = request.start_date
+    if request.application is not None:
+        start = _loan_start(request, request.application.application.disbursed_on)
+    sessions = calendar(market.info().calendar).sessions(start, request.end_date)
     if not sessions:
         raise InvalidRequest(
             f"{request.start_date}..{request.end_date} has no session of "
@@ -91,6 +106,16 @@ def sessions_of(
             f"`alphashield data coverage --data {request.data}` shows what it has"
         )
     return sessions
+
+
+def _loan_start(request: SimulationRequest, disbursed_on: date) -> date:
+    """Return the day of the loan's decision, which must lie within the request's dates."""
+    if not request.start_date <= disbursed_on <= request.end_date:
+        raise InvalidRequest(
+            f"the loan is to be paid out on {disbursed_on}, which is not within "
+            f"{request.start_date}..{request.end_date}: choose dates around it"
+        )
+    return disbursed_on
 
 
 def _known(kind: str, name: str, names: Collection[str]) -> None:

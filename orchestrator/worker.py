@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -21,13 +22,15 @@ from mcp_servers.search import build_search_server
 from mcp_servers.toolkit import ToolServer
 from mcp_servers.trading import build_trading_server
 from orchestrator.graph import build_graph
-from orchestrator.jobs import Admission, sessions_of, universe_of
+from orchestrator.jobs import Admission, require_same, run_key, sessions_of, universe_of
 from orchestrator.lease import Lease
 from orchestrator.loan_life import loan_of
 from orchestrator.publish import Prices, Stamp, publish
 from orchestrator.simulation import RunParts, RunPlan, Simulation
 from schemas.errors import AlphaShieldError, Conflict, Unavailable
 from schemas.jobs import ENDED, Job, JobState, RunProgress, SimulationRequest
+
+log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 0.5
 IDLE_POLL_S = 0.5
@@ -103,6 +106,11 @@ class Worker:
                 state, error = self._run_all(job, stops, watch)
             except Conflict:  # another worker has the job now; it is not ours to write
                 return
+            except Unavailable:
+                raise  # the lease runs out and somebody takes the job up again
+            except Exception as bug:  # the top of the worker: one bad job must not end it
+                log.exception("job failed", extra={"job_id": job.job_id})
+                state, error = "failed", f"internal error ({type(bug).__name__}); see the log"
         if lease.lost:
             return
         jobs.finish(job.job_id, job.fence, state, now=wall.now(), error=error)
@@ -161,6 +169,8 @@ class Worker:
     async def _assemble(self, job: Job, run: RunProgress) -> AsyncGenerator[Simulation]:
         """Build everything one run is made of, on its own clock and account."""
         system, request, market = self._system, job.request, self._market(job)
+        key = run_key(request, run.model, market, system.code_version)
+        require_same(run, request, key)
         symbols = universe_of(request, market)
         ports = run_ports(system, request, run_key=run.run_key, symbols=symbols)
         plan = RunPlan(

@@ -148,8 +148,9 @@ def arena_verdict(job: JobResults) -> Verdict:
     said = [("The best", _best(best, yardsticks, currency, alone=len(models) == 1))]
     said += [(f"Against {other.name}", _against(models, other)) for other in yardsticks]
     said += [("Against holding", text) for text in _hold(models)]
-    if yardsticks and best.end > yardsticks[0].end:
-        said += [("Luck or skill", text) for text in _luck(best, yardsticks[0], len(models))]
+    if yardsticks and best.end > _strongest(yardsticks).end:
+        hardest = _strongest(yardsticks)
+        said += [("Luck or skill", text) for text in _luck(best, hardest, len(models))]
     said += [("Risk", text) for text in _risk(best, yardsticks)]
     said += [("Costs", text) for text in _costs(models, currency)]
     headline = _headline(models, yardsticks)
@@ -167,19 +168,33 @@ def _unfinished(job: JobResults) -> list[str]:
 
 
 def _headline(models: list[Standing], yardsticks: list[Standing]) -> str:
+    """Count the winners over the first yardstick, and over the strongest if that is another."""
     if not yardsticks:
         return f"{count(len(models), 'model').capitalize()} traded; there is no yardstick."
-    other = yardsticks[0]
-    winners = sum(one.end > other.end for one in models)
+    first, hardest = yardsticks[0], _strongest(yardsticks)
+    text = f"{_winners(models, first)} beat {first.name} after costs"
+    if hardest is first:
+        return text + "."
     if len(models) == 1:
-        return f"{models[0].name} {'beat' if winners else 'did not beat'} {other.name} after costs."
-    if winners == len(models):
-        who = "Both models" if winners == 2 else f"All {count(winners, 'model')}"
-    elif winners:
-        who = f"{spoken(winners).capitalize()} of {count(len(models), 'model')}"
-    else:
-        who = f"None of the {count(len(models), 'model')}"
-    return f"{who} beat {other.name} after costs."
+        verb = "it beat" if models[0].end > hardest.end else "it did not beat"
+        return f"{text}; {verb} {hardest.name}."
+    beat = sum(one.end > hardest.end for one in models)
+    return f"{text}; {spoken(beat) if beat else 'none'} beat {hardest.name}."
+
+
+def _strongest(yardsticks: list[Standing]) -> Standing:
+    return max(yardsticks, key=lambda one: one.end)
+
+
+def _winners(models: list[Standing], other: Standing) -> str:
+    beat = sum(one.end > other.end for one in models)
+    if len(models) == 1:
+        return models[0].name if beat else f"{models[0].name} did not"
+    if beat == len(models):
+        return "Both models" if beat == 2 else f"All {count(beat, 'model')}"
+    if beat:
+        return f"{spoken(beat).capitalize()} of {count(len(models), 'model')}"
+    return f"None of the {count(len(models), 'model')}"
 
 
 def _best(best: Standing, yardsticks: list[Standing], currency: str, *, alone: bool) -> str:

@@ -60,7 +60,7 @@ def decision_rows(records: Sequence[DecisionRecord]) -> list[DecisionRow]:
 
 def _alike(one: DecisionRecord, other: DecisionRecord) -> bool:
     mine, theirs = _quiet_key(one.decision), _quiet_key(other.decision)
-    return mine is not None and mine == theirs and one.events == other.events
+    return mine is not None and mine == theirs
 
 
 def _quiet_key(decision: AgentDecision) -> tuple[object, ...] | None:

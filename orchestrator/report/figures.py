@@ -218,11 +218,12 @@ def payers_figure(loan: LoanResult, currency: str) -> Figure:
         "places": 2,
         "series": [[layer.name, list(layer.values)] for layer in layers],
     }
+    wide, narrow = Frame(960, 300, left=52), Frame(380, 240, left=42, narrow=True)
     return Figure(
         "Who paid each instalment",
         "One bar an instalment; the order in a bar is the order in which the payers are asked.",
-        stacked_bars(names, layers, frame=Frame(960, 300, left=52), axis=axis, label=label),
-        stacked_bars(names, layers, frame=Frame(380, 240, left=42), axis=axis, label=label),
+        stacked_bars(names, layers, frame=wide, axis=axis, label=label),
+        stacked_bars(names, layers, frame=narrow, axis=axis, label=label),
         tuple(Key(style, said[field], swatch="box") for field, _, style in PAYERS),
         embedded(data),
     )
@@ -259,9 +260,11 @@ def fund_figure(run: RunResult, loan: LoanResult, currency: str) -> Figure:
 
 
 def shortfall_figures(simulation: CoverageSimulation, currency: str) -> list[Figure]:
-    """Draw by instalment the chance that something is missing, and how much."""
+    """Draw by instalment the chance that something is missing, and how much; nothing if never."""
     write = money(currency)
     chances = tuple(float(p) for p in simulation.monthly_shortfall_probability)
+    if not any(chances):
+        return []
     names = [str(k) for k in range(1, len(chances) + 1)]
     top = max(0.05, *chances)
     axis = Axis(_whole_percent, zero=True, low=0.0, high=min(top * 1.1, 1.0), count=4)

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from orchestrator.report.views import job_view
 from orchestrator.report.words import MONTHS, count, day, number, percent, rate
+from schemas.market import DatasetInfo
 from schemas.results import ResultsBundle
 
 
@@ -62,13 +63,14 @@ def render_report(bundle: ResultsBundle, *, manifest_repeat: str) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     jobs = [job_view(job, n) for n, job in enumerate(bundle.jobs, 1)]
+    datasets = {job.dataset.name: job.dataset for job in bundle.jobs}
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             bundle=bundle,
             jobs=jobs,
-            datasets=list({job.dataset.name: job.dataset for job in bundle.jobs}.values()),
+            datasets=[(dataset, caveats(dataset)) for dataset in datasets.values()],
             repeat=manifest_repeat,
             policy=policy,
             style=style,
@@ -77,6 +79,22 @@ def render_report(bundle: ResultsBundle, *, manifest_repeat: str) -> str:
             title=_title(bundle),
         )
     )
+
+
+def caveats(dataset: DatasetInfo) -> list[str]:
+    """Return what the data set says of its limits, and what it should have said."""
+    said = list(dataset.caveats)
+    told = " ".join(said).lower()
+    if dataset.close_only and "close" not in told:
+        said.append("There are closing prices only: every order fills at the close of its session.")
+    if dataset.adjustment not in ("raw", "unknown") and "adjusted" not in told:
+        said.append(
+            "Prices are adjusted backwards from the end of the data, so their level carries a "
+            "little of the future."
+        )
+    if dataset.adjustment == "unknown" and "adjust" not in told:
+        said.append("Whether prices are adjusted for splits and dividends is not known.")
+    return said
 
 
 def _title(bundle: ResultsBundle) -> str:

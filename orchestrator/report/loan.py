@@ -162,15 +162,18 @@ def _course(loan: LoanResult, write: Writer) -> list[str]:
     if sums.due <= 0:
         return []
 
-    def part(value: Decimal, who: str) -> str:
-        return f"{who} {write(value)} ({percent(value / sums.due, 0)})"
-
+    payers = (
+        (sums.from_borrower, "the borrower"),
+        (sums.from_income, "the fund’s income"),
+        (sums.from_principal, "the fund’s principal"),
+    )
     parts = [
-        part(sums.from_borrower, "the borrower paid"),
-        part(sums.from_income, "the fund’s income"),
-        part(sums.from_principal, "the fund’s principal"),
+        f"{who} paid {write(value)} ({percent(value / sums.due, 0)})"
+        for value, who in payers
+        if value
     ]
-    text = f"Of {write(sums.due)} due in {count(len(loan.months), 'instalment')} {listing(parts)}; "
+    due = f"{write(sums.due)} due in {count(len(loan.months), 'instalment')}"
+    text = f"Of {due} {listing(parts) or 'nothing was paid'}; "
     if sums.shortfall:
         missed = sum(1 for month in loan.months if month.shortfall > 0)
         text += f"{write(sums.shortfall)} was missing in {count(missed, 'month')}."
@@ -178,7 +181,7 @@ def _course(loan: LoanResult, write: Writer) -> list[str]:
         text += "nothing was missing."
     last = loan.months[-1]
     end = f"After the last of them, on {day(last.settled_on)}, the fund was worth "
-    end += f"{write(last.fund_value)} of the {write(loan.invested)} invested"
+    end += f"{write(last.fund_value)} (invested: {write(loan.invested)})"
     owed = f" and {write(last.balance)} of principal was still owed" if last.balance else ""
     return [text, f"{end}{owed}."]
 

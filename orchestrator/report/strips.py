@@ -47,8 +47,12 @@ def bullet(
 
 
 def quantile_strip(values: Sequence[float], *, label: str, notes: Sequence[str]) -> Markup:
-    """Draw five quantiles (5, 25, 50, 75, 95 %) as a box with whiskers, from 0 or the lowest."""
-    low, high = min(0.0, values[0]), max(values[-1], 1e-9)
+    """Draw five quantiles (5, 25, 50, 75, 95 %) as a box with whiskers.
+
+    The scale begins at 0, or at the lowest quantile where that is far from 0.
+    """
+    high = max(values[-1], 1e-9)
+    low = values[0] if values[0] > high / 2 and values[0] < high else min(0.0, values[0])
     places = [_at(0.03 + 0.94 * (v - low) / (high - low)) for v in values]
     width = f"{float(places[3][:-1]) - float(places[1][:-1]):.2f}%"
     parts = [

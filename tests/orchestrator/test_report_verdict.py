@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.report.arena import Standing, Verdict, arena_verdict, lead_t
+from orchestrator.report.html import caveats
 from orchestrator.report.loan import loan_verdict, paid
 from orchestrator.report.tables import metric_rows, monthly_returns
 from orchestrator.report.words import MINUS, THIN, money
@@ -76,6 +77,23 @@ def test_holding_is_said_to_be_beaten_only_if_it_was() -> None:
     kept = said(arena_verdict(job_with({"buy-and-hold": 115_000, "x": 115_000}, 100_000)))
     assert "not less than the other model" in kept
     assert "beaten" not in kept
+
+
+def test_the_headline_does_not_hide_a_stronger_yardstick() -> None:
+    job = job_with({"a": 130_000, "b": 125_000}, 120_000)
+    hard = job.benchmarks[0]
+    hard = hard.model_copy(
+        update={"name": "equal weight", "equity": (*hard.equity[:-1], Decimal(128_000))}
+    )
+    two = job.model_copy(update={"benchmarks": (*job.benchmarks, hard)})
+    assert arena_verdict(two).headline == (
+        "Both models beat Invented index after costs; one beat equal weight."
+    )
+    one = two.model_copy(update={"runs": two.runs[1:]})
+    assert arena_verdict(one).headline == (
+        "b beat Invented index after costs; it did not beat equal weight."
+    )
+    assert "Luck or skill" not in said(arena_verdict(one))
 
 
 def test_a_lead_that_may_be_luck_is_called_so() -> None:
@@ -195,6 +213,17 @@ def test_a_loan_without_shortfall_says_that_nothing_was_missing() -> None:
     )
     whole = run.model_copy(update={"loan": run.loan.model_copy(update={"months": months})})
     assert "nothing was missing" in said(loan_verdict(job, whole))
+
+
+def test_a_data_set_that_is_silent_about_its_closes_is_not_let_off() -> None:
+    silent = loan_job().dataset.model_copy(update={"caveats": ("Hand-picked.",)})
+    told = caveats(silent)
+    assert told[0] == "Hand-picked."
+    assert any("closing prices only" in text for text in told)
+    assert any("adjusted backwards" in text for text in told)
+    assert caveats(silent.model_copy(update={"close_only": False, "adjustment": "raw"})) == [
+        "Hand-picked."
+    ]
 
 
 def test_the_chance_of_shortfall_is_said() -> None:

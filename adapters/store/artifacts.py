@@ -18,8 +18,7 @@ from pymongo.errors import DuplicateKeyError
 from adapters.store.calls import Documents, compare_and_set, insert, repeated
 from schemas.errors import InvalidRequest, NotFound, UntrustworthyData
 
-INDEXES = [IndexModel([("job_id", 1), ("name", 1)], name="job_and_name", unique=True)]
-PIECE_INDEXES = [IndexModel([("file", 1)], name="file")]
+INDEXES = [IndexModel([("job_id", 1)], name="job")]
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 _PIECE_BYTES = 512 * 1024
@@ -41,13 +40,14 @@ class MongoArtifactStore:
         digest = hashlib.sha256(content).hexdigest()
         file = uuid.uuid4().hex
         count = -(-len(packed) // _PIECE_BYTES)
+        version = {"file": file, "pieces": count, "bytes": len(content), "sha256": digest}
         for number in range(count):
             piece = packed[number * _PIECE_BYTES : (number + 1) * _PIECE_BYTES]
-            self._write_piece(file, number, piece)
-        version = {"file": file, "pieces": count, "bytes": len(content), "sha256": digest}
+            self._write_piece(_piece(version, number), piece)
         replaced = self._name(job_id, name, version)
         if replaced is not None:
-            repeated(lambda: self._pieces.delete_many({"file": replaced}))
+            pieces = [_piece(replaced, number) for number in range(replaced["pieces"])]
+            repeated(lambda: self._pieces.delete_many({"_id": {"$in": pieces}}))
 
     def get(self, job_id: str, name: str) -> bytes:
         """Return the file; `NotFound`."""
@@ -65,8 +65,8 @@ class MongoArtifactStore:
         found = repeated(lambda: list(self._files.find({"job_id": job_id}, {"name": 1})))
         return tuple(sorted(document["name"] for document in found))
 
-    def _write_piece(self, file: str, number: int, piece: bytes) -> None:
-        document = {"_id": f"{file}/{number}", "file": file, "number": number, "content": piece}
+    def _write_piece(self, identity: str, piece: bytes) -> None:
+        document = {"_id": identity, "content": piece}
 
         def write() -> None:
             try:
@@ -76,9 +76,9 @@ class MongoArtifactStore:
 
         repeated(write)
 
-    def _name(self, job_id: str, name: str, version: dict[str, Any]) -> str | None:
-        """Let the name mean this version, and return the file it meant before."""
-        identity = f"{job_id}/{name}"
+    def _name(self, job_id: str, name: str, version: dict[str, Any]) -> dict[str, Any] | None:
+        """Let the name mean this version, and return what it meant before."""
+        identity = _identity(job_id, name)
         while True:
             named = self._find(job_id, name)
             if named is None:
@@ -86,16 +86,16 @@ class MongoArtifactStore:
                 if insert(self._files, fresh):
                     return None
             elif compare_and_set(self._files, {"_id": identity, "file": named["file"]}, version):
-                return named["file"]
+                return named
 
     def _find(self, job_id: str, name: str) -> dict[str, Any] | None:
-        return repeated(lambda: self._files.find_one({"job_id": job_id, "name": name}))
+        return repeated(lambda: self._files.find_one({"_id": _identity(job_id, name)}))
 
     def _read(self, named: dict[str, Any]) -> bytes | None:
         """Return the content, or None when it is not whole: replaced as we read, or damaged."""
         packed = bytearray()
         for number in range(named["pieces"]):
-            identity = f"{named['file']}/{number}"
+            identity = _piece(named, number)
             piece = repeated(lambda identity=identity: self._pieces.find_one({"_id": identity}))
             if piece is None:
                 return None
@@ -105,3 +105,11 @@ class MongoArtifactStore:
         except zlib.error:
             return None
         return content if hashlib.sha256(content).hexdigest() == named["sha256"] else None
+
+
+def _identity(job_id: str, name: str) -> str:
+    return f"{job_id}/{name}"
+
+
+def _piece(version: dict[str, Any], number: int) -> str:
+    return f"{version['file']}/{number}"

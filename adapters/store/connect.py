@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid
 
-from adapters.store import artifacts, jobs, keys, memories, ticks
+from adapters.store import artifacts, jobs, keys, memories
 from adapters.store.artifacts import MongoArtifactStore
 from adapters.store.calls import NO_ADDRESS, repeated, translated
 from adapters.store.embedded import EmbeddedServer
@@ -27,9 +27,9 @@ _SOCKET_MS = 60_000
 INDEXES: dict[str, list[IndexModel]] = {
     "jobs": jobs.INDEXES,
     "run_heads": [],
-    "ticks": ticks.INDEXES,
+    "ticks": [],
     "artifacts": artifacts.INDEXES,
-    "artifact_pieces": artifacts.PIECE_INDEXES,
+    "artifact_pieces": [],
     "keys": keys.INDEXES,
     "memories": memories.INDEXES,
 }
@@ -45,10 +45,10 @@ class Store:
     artifacts: MongoArtifactStore
     keys: MongoKeyStore
     memories: MongoMemoryStore
-    uri: str
     database: str
-    _client: MongoClient[dict[str, Any]]
-    _leaving: contextlib.ExitStack
+    uri: str = field(repr=False)  # it may hold a password
+    _client: MongoClient[dict[str, Any]] = field(repr=False)
+    _leaving: contextlib.ExitStack = field(repr=False)
 
     def close(self) -> None:
         """Close the connections and leave the embedded server; closing twice changes nothing."""

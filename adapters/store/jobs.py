@@ -2,9 +2,10 @@
 
 Beside the message's own fields a document has the store's, which begin with `_`: `_order` (moment
 of creation and id, sortable as text), `_lease` (end of the lease in microseconds) and
-`_idempotency`. Three things the embedded server does otherwise than MongoDB are kept clear of:
+`_idempotency`. What the embedded server does otherwise than MongoDB is kept clear of:
 `find_one_and_update` answers "nothing matched" when it fails for another reason, text that looks
-like a date lies in no range, and a path with an array index sets nothing.
+like a date lies in no range, a path with an array index sets nothing, and only `_id` and indexes
+of a single field are looked up, compound ones are scanned.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from schemas.jobs import Job, JobState, RunProgress
 
 INDEXES = [
     IndexModel([("_order", 1)], name="order"),
-    IndexModel([("state", 1), ("_order", 1)], name="state_and_order"),
+    IndexModel([("state", 1)], name="state"),
     IndexModel([("_idempotency", 1)], name="idempotency", unique=True, sparse=True),
 ]
 

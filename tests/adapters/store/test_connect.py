@@ -66,6 +66,10 @@ def test_opening_twice_changes_nothing(uri: str, store: Store, tmp_path: Path) -
         assert again.jobs.get("job-1") == a_job()
 
 
+def test_a_store_that_is_printed_does_not_show_its_address(store: Store) -> None:
+    assert store.uri not in repr(store)
+
+
 def claimed(store: Store) -> None:
     store.jobs.create(a_job())
     store.jobs.claim("w", now=START, lease=LEASE)

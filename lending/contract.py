@@ -154,7 +154,7 @@ def review_contract(text: str, application: LoanApplication | None = None) -> Co
         recomputed_instalment=facts.instalment,
         recomputed_apr_annual=facts.apr,
         acceptable=not broken,
-        statement=" ".join(broken) or f"No rule is broken; {len(findings)} remarks.",
+        statement=" ".join(broken) or f"No rule is broken; remarks: {len(findings)}.",
     )
 
 

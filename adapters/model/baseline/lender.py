@@ -32,7 +32,7 @@ def _underwrite(ask: Ask) -> LenderDecision:
     coverage = result["affordability"]["coverage"]
     return LenderDecision(
         action=result["decision"],
-        rationale=f"{result['affordability']['statement']} {coverage['statement']}"[:2000],
+        rationale=str(result["affordability"]["statement"])[:2000],
         confidence=1.0,
         reasons=tuple(coded(r["code"], r["sentence"]) for r in result["reasons"]),
         payment_coverage=Decimal(str(coverage["payment_coverage"])),

@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from adapters.store import artifacts, jobs, keys, memories
 from adapters.store.artifacts import MongoArtifactStore
@@ -23,6 +23,7 @@ from schemas.errors import BadConfiguration
 
 _SELECTION_MS = 5_000
 _SOCKET_MS = 60_000
+_NAMESPACE_EXISTS = 48
 
 INDEXES: dict[str, list[IndexModel]] = {
     "jobs": jobs.INDEXES,
@@ -108,7 +109,16 @@ def prepare(tables: Database[dict[str, Any]]) -> None:
     existing = set(tables.list_collection_names())
     for name, indexes in INDEXES.items():
         if name not in existing:
-            with contextlib.suppress(CollectionInvalid):  # another process was quicker
-                tables.create_collection(name)
+            _create(tables, name)
         if indexes:
             tables[name].create_indexes(indexes)
+
+
+def _create(tables: Database[dict[str, Any]], name: str) -> None:
+    try:
+        tables.create_collection(name)
+    except CollectionInvalid:  # another process was quicker
+        return
+    except OperationFailure as error:  # the same, noticed by the server
+        if error.code != _NAMESPACE_EXISTS:
+            raise

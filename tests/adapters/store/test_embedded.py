@@ -99,6 +99,16 @@ def test_two_processes_share_one_server(home: Path) -> None:
         assert list(store.ticks.ticks("ours")) == [a_tick(0)]
 
 
+def test_users_that_come_at_once_start_one_server(home: Path) -> None:
+    with contextlib.ExitStack() as users:
+        runs = [f"run-{i}" for i in range(3)]
+        others = [users.enter_context(user(home, run=run, fence=1, ticks=2)) for run in runs]
+        for other in others:
+            says(other, "done 1")
+        with contextlib.closing(open_store(None, home)) as store:
+            assert [len(list(store.ticks.ticks(run))) for run in runs] == [2, 2, 2]
+
+
 def test_killed_users_leak_nothing_and_lose_nothing(home: Path) -> None:
     with user(home, run="r", fence=1, ticks=5) as first:
         says(first, "done 4")
@@ -144,7 +154,7 @@ def commit_under_fire(store: Store, home: Path, *, ticks: int, kills: dict[int, 
     assert list(store.ticks.ticks("r")) == [a_tick(n) for n in range(ticks)]
 
 
-@pytest.mark.promise("resume")
+@pytest.mark.promise("db-loss")
 @pytest.mark.parametrize("victim", ["server", "supervisor", "supervisor+server"])
 def test_writers_carry_on_when_processes_are_killed_under_them(home: Path, victim: str) -> None:
     with contextlib.closing(open_store(None, home)) as store:
@@ -153,7 +163,7 @@ def test_writers_carry_on_when_processes_are_killed_under_them(home: Path, victi
 
 
 @pytest.mark.long
-@pytest.mark.promise("resume")
+@pytest.mark.promise("db-loss")
 def test_fifty_kills_lose_no_acknowledged_tick(home: Path) -> None:
     rng = random.Random(1)
     victims = ["server", "supervisor", "supervisor+server"]

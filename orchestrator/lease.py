@@ -55,19 +55,23 @@ class Lease:
         """Whether a user asked the job to stop."""
         return self._cancelled.is_set()
 
+    def renew(self) -> None:
+        """Extend the lease now; `Conflict` when another worker holds the job."""
+        begun = self._wall.monotonic()
+        job = self._jobs.heartbeat(
+            self._job.job_id, self._job.fence, now=self._wall.now(), lease=self._length
+        )
+        self._deadline = begun + self._length.total_seconds()
+        if job.cancel_requested:
+            self._cancelled.set()
+
     def _beat(self) -> None:
         pause = self._length.total_seconds() / 4
         while not self._left.wait(min(pause, 1.0)):
             try:
-                begun = self._wall.monotonic()
-                job = self._jobs.heartbeat(
-                    self._job.job_id, self._job.fence, now=self._wall.now(), lease=self._length
-                )
+                self.renew()
             except Conflict:
                 self._lost.set()
                 return
             except AlphaShieldError:  # the store is away: the deadline decides
                 continue
-            self._deadline = begun + self._length.total_seconds()
-            if job.cancel_requested:
-                self._cancelled.set()

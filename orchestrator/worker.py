@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -113,7 +113,8 @@ class Worker:
                 state, error = "failed", f"internal error ({type(bug).__name__}); see the log"
         if lease.lost:
             return
-        jobs.finish(job.job_id, job.fence, state, now=wall.now(), error=error)
+        with suppress(Conflict):  # taken over in this very moment: the other one finishes it
+            jobs.finish(job.job_id, job.fence, state, now=wall.now(), error=error)
 
     def _run_all(self, job: Job, stops: _Stops, watch: Watch) -> tuple[JobState, str | None]:
         """Run every run that is not done, publish, and return the job's state and error."""
@@ -125,7 +126,7 @@ class Worker:
                 return result.state, None
             if result.state == "paused":
                 return "paused", result.error
-        self._publish(job, tuple(done))
+        self._publish(job, tuple(done), stops.lease)
         failed = [run for run in done if run.state == "failed"]
         if not failed:
             return "completed", None
@@ -151,7 +152,8 @@ class Worker:
         async with self._assemble(job, run) as simulation:
             return await simulation.run(on_tick=reporter.tick, should_stop=stops.now)
 
-    def _publish(self, job: Job, runs: tuple[RunProgress, ...]) -> None:
+    def _publish(self, job: Job, runs: tuple[RunProgress, ...], lease: Lease) -> None:
+        """Store the job's files; `Conflict` when they have become another worker's to write."""
         store = self._system.store
         files = publish(
             job.model_copy(update={"runs": runs}),
@@ -160,6 +162,7 @@ class Worker:
             stamp=Stamp(self._system.code_version, self._system.wall.now()),
         )
         for name, content in files.items():
+            lease.renew()  # files have no fence of their own: ask the job's before each
             store.artifacts.put(job.job_id, name, content)
 
     def _market(self, job: Job) -> MarketData:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from schemas.jobs import Job
     from schemas.results import JobResults, ResultsBundle, RunResult
 
+DRAINING = "stopping after the session under way ..."
 _EXIT_CODES = {
     "completed": DONE,
     "partial": FAILED,
@@ -36,19 +37,20 @@ def run_here(doors: Doors, job: Job, *, quiet: bool) -> Job:
     Ctrl-C and SIGTERM stop it after the session under way; it stays stored and can be resumed.
     """
     drain = threading.Event()
-    with draining(drain), progress(job, quiet=quiet) as watch:
+    with draining(drain, DRAINING), progress(job, quiet=quiet) as watch:
         return doors.worker(drain).run_job(job.job_id, watch)
 
 
 @contextmanager
-def draining(drain: threading.Event) -> Generator[None]:
-    """Turn the first Ctrl-C or SIGTERM into a drain; a second Ctrl-C interrupts at once."""
+def draining(drain: threading.Event, says: str) -> Generator[None]:
+    """Turn the first Ctrl-C or SIGTERM into a drain, and say so; a second Ctrl-C interrupts."""
 
     def stop(number: int, _frame: object) -> None:
         if drain.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if not drain.is_set():
+            note(says)
         drain.set()
-        note("stopping after the session under way ...")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

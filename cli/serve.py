@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import socket
 import subprocess
@@ -16,10 +17,10 @@ import typer
 from cli.doors import opened, root_of
 from cli.group import DONE, FAILED
 from cli.output import Json, note, print_json
-from cli.running import draining
+from cli.running import DRAINING, draining
 
-_THREADS = 16
 _POLL_SECONDS = 0.2
+_PARENT_POLL_SECONDS = 1.0
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 5.0
 
@@ -38,9 +39,9 @@ def serve(
         keys_needed = doors.keyring.required(host)
         refuse_taken_port(host, port)
         stop = threading.Event()
-        with draining(stop):
+        with draining(stop, "stopping ..."):
             api = _start(*_gunicorn(host, port, grace=setup.drain_seconds))
-            worker = _start("-m", "cli", "worker")
+            worker = _start("-m", "cli", "worker", "--parent", str(os.getpid()))
             try:
                 url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
                 if _wait_until_up(api, host, port, stop=stop):
@@ -53,10 +54,17 @@ def serve(
         raise typer.Exit(FAILED)
 
 
-def worker(context: typer.Context, as_json: Json = False) -> None:
+def worker(
+    context: typer.Context,
+    *,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    as_json: Json = False,
+) -> None:
     """Run queued jobs until Ctrl-C or SIGTERM; what runs then is handed back, resumable."""
     drain = threading.Event()
-    with opened(context) as doors, draining(drain):
+    if parent is not None:
+        threading.Thread(target=_drain_without, args=(parent, drain), daemon=True).start()
+    with opened(context) as doors, draining(drain, DRAINING):
         if as_json:
             print_json({"worker": "started"})
         else:
@@ -85,13 +93,18 @@ def refuse_taken_port(host: str, port: int) -> None:
             raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
+def _drain_without(parent: int, drain: threading.Event) -> None:
+    """Drain once the process that started this one is gone, however it went."""
+    while not drain.wait(_PARENT_POLL_SECONDS):
+        if os.getppid() != parent:
+            drain.set()
+
+
 def _gunicorn(host: str, port: int, *, grace: float) -> list[str]:
     at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    # One process: rate limits and metrics are counted within it.
     return [
-        *("-m", "gunicorn", "--bind", at, "--workers", "1"),
-        *("--worker-class", "gthread", "--threads", str(_THREADS)),
-        *("--graceful-timeout", str(max(int(grace), 1)), "--log-level", "warning"),
+        *("-m", "gunicorn", "--config", "python:api.gunicorn", "--bind", at),
+        *("--graceful-timeout", str(max(int(grace), 1))),
         f"api.app:from_settings(host={host!r})",
     ]
 

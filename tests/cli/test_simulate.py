@@ -1,0 +1,152 @@
+"""`simulate`: a run from request to files, refusals, and stopping in the middle."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.store.connect import Store
+from tests.cli.conftest import ROOT, Outcome
+
+Run = Callable[..., Outcome]
+BORROWER = str(ROOT / "examples" / "borrowers" / "maria-santos.json")
+FILES = {
+    "report.html",
+    "results.json",
+    "equity.csv",
+    "trades.csv",
+    "ledger.csv",
+    "manifest.json",
+}
+MONTH = ("--start", "2020-01-02", "--end", "2020-01-31", "--universe", "AAPL,KO,XOM")
+
+
+def test_a_simulation_writes_its_six_files_and_prints_every_model(run: Run, tmp_path: Path) -> None:
+    models = "baseline:buy-and-hold,baseline:equal-weight"
+    done = run("simulate", "--models", models, *MONTH, "--out", "mine")
+    assert done.code == 0, done.err
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == FILES
+    assert "baseline:buy-and-hold" in done.out
+    assert "Report: mine/report.html" in done.out
+    results = json.loads((tmp_path / "mine" / "results.json").read_text())
+    assert [each["model"] for each in results["jobs"][0]["runs"]] == models.split(",")
+
+
+@pytest.mark.promise("determinism")
+def test_the_same_request_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    words = ("simulate", "--models", "baseline:momentum", *MONTH, "--json", "--out")
+    first, second = run(*words, "one"), run(*words, "two")
+    assert first.json["runs"] == second.json["runs"]
+    assert first.json["job_ids"] != second.json["job_ids"]
+    for name in FILES - {"manifest.json"}:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    manifests = [
+        json.loads((tmp_path / each / "manifest.json").read_text()) for each in ("one", "two")
+    ]
+    for manifest in manifests:
+        manifest.pop("execution")
+    assert manifests[0] == manifests[1]
+
+
+def test_a_loan_is_decided_and_serviced(run: Run) -> None:
+    done = run(
+        *("simulate", "--models", "baseline:rules", "--mode", "loan", "--application", BORROWER),
+        *("--start", "2019-12-02", "--end", "2020-02-10", "--universe", "bundled-20", "--json"),
+    )
+    assert done.code == 0, done.err
+    assert done.json["runs"][0]["loan_status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--models", "baseline:rulez"), "did you mean 'baseline:rules'?"),
+        (("--models", "rules"), "--models.0: must match pattern"),
+        (("--universe", "AAPL,NOPE"), "unknown symbol 'NOPE'"),
+        (("--universe", "tiny-3"), "unknown universe 'tiny-3'; known: bundled-20"),
+        (("--data", "nowhere"), "there is no imported data set 'nowhere'"),
+        (("--start", "2020-02-01"), "end_date lies before start_date"),
+        (("--start", "2020-13-01"), "--start: Input should be a valid date"),
+        (("--start", "2020-01-04", "--end", "2020-01-05"), "has no session of XNYS"),
+        (("--start", "2031-01-02", "--end", "2031-02-03"), "2031"),
+        (("--cash", "-5"), "--cash: Input should be greater than 0"),
+        (("--cadence", "hourly"), "--cadence: Input should be 'daily', 'weekly' or 'monthly'"),
+        (("--mode", "loan"), "loan mode needs an application"),
+        (("--mode", "loan", "--application", "none.json"), "none.json cannot be read"),
+        (("--mask",), "masking is not available yet"),
+        (("--seed", "many"), "--seed"),
+        (("--colour", "blue"), "No such option"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2_and_leaves_nothing(
+    run: Run, store: Store, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    before = store.jobs.list(limit=1)
+    refused = run("simulate", "--models", "baseline:rules", *MONTH, *words)
+    assert refused.code == 2, refused.err
+    assert said in refused.err
+    assert refused.err.startswith("alphashield: ")
+    assert refused.err.count("\n") == 1
+    assert refused.out == ""
+    assert store.jobs.list(limit=1) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe", b"[]", b'{"application": {"principal": "NaN"}}', b"[" * 99_999],
+)
+def test_a_file_that_is_no_borrowers_is_refused(run: Run, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "b.json").write_bytes(content)
+    words = ("simulate", "--models", "baseline:rules", *MONTH, "--mode", "loan")
+    refused = run(*words, "--application", "b.json")
+    assert refused.code == 2, refused.err
+    assert refused.err.startswith("alphashield: b.json: ")
+    assert refused.err.count("\n") == 1
+
+
+def test_an_error_is_an_object_when_json_is_asked_for(run: Run) -> None:
+    refused = run("simulate", "--models", "baseline:rulez", *MONTH, "--json")
+    error = json.loads(refused.err)["error"]
+    assert (error["code"], error["exit_code"], refused.code) == ("not-found", 2, 2)
+
+
+def test_an_out_folder_that_cannot_be_written_is_told_before_any_work(
+    run: Run, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    words = ("simulate", "--models", "baseline:rules", *MONTH, "--out")
+    assert run(*words, "taken").code == 2
+    assert run(*words, "taken/below").code == 4
+    assert run(*words, "/proc/nowhere").code == 4
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
+@pytest.mark.promise("resume")
+def test_ctrl_c_leaves_a_job_that_goes_on_to_the_same_result(
+    start: Callable[..., subprocess.Popen[str]], run: Run, tmp_path: Path
+) -> None:
+    span = ("--start", "2018-01-02", "--end", "2020-12-31", "--universe", "AAPL,KO,XOM")
+    words = ("simulate", "--models", "baseline:equal-weight", *span)
+    process = start(*words)
+    assert process.stderr is not None
+    job_id = process.stderr.readline().removeprefix("job ").partition(":")[0]
+    assert "running" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait(60) == 130
+    assert f"alphashield jobs resume {job_id}" in said
+    assert not (tmp_path / "out" / job_id / "results.json").exists()
+
+    resumed = run("jobs", "resume", job_id, "--out", "resumed", "--json")
+    assert resumed.code == 0, resumed.err
+    undisturbed = run(*words, "--out", "undisturbed", "--json")
+    assert resumed.json["runs"] == undisturbed.json["runs"]
+    assert (tmp_path / "resumed" / "results.json").read_bytes() == (
+        tmp_path / "undisturbed" / "results.json"
+    ).read_bytes()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from adapters.store.locks import Files
 from adapters.wiring import System
 from schemas.jobs import SimulationRequest
-from tests.orchestrator.crash_child import CONFLICT
+from tests.orchestrator.crash_child import AWAY, CONFLICT
 from tests.orchestrator.crashing import Child, Nursery, Point
-from tests.orchestrator.runs import Outcome, finish, lending, queue, run, ticks_of, trading
+from tests.orchestrator.runs import Outcome, finish, lending, opened, queue, run, ticks_of, trading
 
 Undisturbed = Callable[[SimulationRequest], Outcome]
 
@@ -164,3 +168,55 @@ def test_many_races_for_one_job_place_every_order_once(
     seed: int, system: System, nursery: Nursery, undisturbed: Undisturbed
 ) -> None:
     check_race(random.Random(seed), system, nursery, undisturbed)
+
+
+VICTIMS = ("worker", "server", "supervisor", "worker and server", "everything")
+
+
+def strike(victim: str, home: Path, worker: Child) -> None:
+    """Kill what is named, as `kill -9` does."""
+    endpoint = Files(home).read_endpoint()
+    assert endpoint is not None
+    if victim in {"supervisor", "everything"}:
+        os.kill(endpoint.supervisor, signal.SIGKILL)
+    if victim in {"server", "worker and server", "everything"} and endpoint.server:
+        with suppress(ProcessLookupError):  # it was being replaced already
+            os.kill(endpoint.server, signal.SIGKILL)
+    if victim in {"worker", "worker and server", "everything"}:
+        worker.send(signal.SIGKILL)
+
+
+def check_strikes(draw: random.Random, victims: Sequence[str], home: Path, kin: Nursery) -> None:
+    """Strike once a run is somewhere under way, with nobody else holding the server up."""
+    with opened(home, None, "alphashield") as system:
+        undisturbed = Outcome.of(system, run(system, trading()).job_id)
+    for victim in victims:
+        with opened(home, None, "alphashield") as system:
+            job = queue(system, trading())
+            worker = kin.start(system, job.job_id, embedded=True)
+            worker.has_written(draw.randint(1, 40))
+            strike(victim, home, worker)
+            assert worker.ended() in {0, AWAY, -signal.SIGKILL}
+        with opened(home, None, "alphashield") as system:
+            if system.store.jobs.get(job.job_id).state == "paused":
+                system.store.jobs.resume(job.job_id, now=system.wall.now())
+            finish(system, job.job_id)
+            is_the_same(Outcome.of(system, job.job_id), undisturbed)
+
+
+@pytest.mark.promise("resume")
+def test_kill_9_of_worker_server_or_all_at_random_moments_loses_nothing(
+    tmp_path: Path, nursery: Nursery
+) -> None:
+    check_strikes(random.Random(5), VICTIMS, tmp_path, nursery)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.promise("resume")
+@pytest.mark.parametrize("seed", range(4))
+def test_kill_9_at_200_random_moments_loses_nothing(
+    seed: int, tmp_path: Path, nursery: Nursery
+) -> None:
+    draw = random.Random(100 + seed)
+    check_strikes(draw, draw.choices(VICTIMS, k=50), tmp_path, nursery)

@@ -47,6 +47,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         title=Text(title, style="bold") if title else None,
         title_justify="left",
         header_style="bold",
+        show_header=any(column.removeprefix(">") for column in columns),
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )

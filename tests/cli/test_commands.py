@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from pymongo import MongoClient
 
 from adapters.store.connect import Store
@@ -165,6 +168,28 @@ def test_servers_are_listed_and_plugged_in_by_json(run: Run, home: Path) -> None
     assert one["env"]["ALPHASHIELD_HOME"] == str(home)
     assert run("mcp", "config", "nope").code == 2
     assert run("mcp", "serve", "nope").code == 2
+
+
+def test_a_server_looks_at_a_finished_run_as_it_stands(
+    run: Run, job_id: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    run("jobs", "export", job_id, "--out", "all")
+    results = json.loads((tmp_path / "all" / "results.json").read_text())
+    curve = results["jobs"][0]["runs"][0]["curve"]
+    command = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "mcp_servers", "trading", "--run", f"{job_id}-0"],
+        env=environment,
+        cwd=tmp_path,
+    )
+
+    async def account() -> Any:
+        async with Client(stdio_client(command)) as client:
+            return (await client.call_tool("trading_get_account", {})).structured_content
+
+    seen = asyncio.run(account())
+    assert seen["equity"] == curve["equity"][-1]
+    assert seen["session"] == "2020-01-13"
 
 
 def test_a_missing_database_is_unavailable_in_one_sentence(run: Run) -> None:

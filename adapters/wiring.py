@@ -10,11 +10,13 @@ from datetime import UTC, datetime, time
 
 from adapters.broker.simulated import SimulatedBroker
 from adapters.calendar import ExchangeCalendar
+from adapters.client_ports import ClientPorts, ports_of_now, ports_of_run
 from adapters.clock import SimulatedClock, SystemClock
 from adapters.documents.local import LocalDocuments
 from adapters.embedder.hashing import HashingEmbedder
 from adapters.keyring import StoredKeyring, load_pepper
 from adapters.market.catalog import LocalCatalog
+from adapters.market.files import ImportOptions, import_dataset
 from adapters.market.universe import UniverseMarket
 from adapters.mcp_client import open_tools
 from adapters.memory.run_memory import RunMemoryBook
@@ -28,7 +30,19 @@ from interfaces.model import ChatModel
 from schemas.errors import BadConfiguration
 from schemas.jobs import SimulationRequest
 
-__all__ = ["RunPorts", "System", "calendar", "open_system", "open_tools", "run_ports"]
+__all__ = [
+    "ClientPorts",
+    "ImportOptions",
+    "RunPorts",
+    "System",
+    "calendar",
+    "import_dataset",
+    "open_system",
+    "open_tools",
+    "ports_of_now",
+    "ports_of_run",
+    "run_ports",
+]
 
 
 @dataclass(frozen=True, slots=True)

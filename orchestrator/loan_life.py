@@ -111,22 +111,42 @@ class LoanLife:
 
         `planned` is what the lender let the fund pay. The waterfall is taken anew at `fund_value`,
         the account's equity after the fills: the fund pays no more than planned and than its cash,
-        and principal only for what its income and the borrower cannot pay. The rest is arrears.
+        principal only for what its income and the borrower cannot pay, and none below the floor.
+        The rest is arrears.
         """
         instalment = self._due.get(session)
         if instalment is None or self.state.status != "active":
             return
         state = self.state
         usable = max(min(planned, exchange.account().cash), ZERO)
-        income, _ = fund_parts(max(fund_value, ZERO), state.fund_invested)
+        income, principal = fund_parts(max(fund_value, ZERO), state.fund_invested)
+        from_income = min(income, usable)
         split = split_instalment(
             due=instalment.payment + state.arrears,
-            fund_gain=min(income, usable),
+            fund_gain=from_income,
             borrower_available=disposable_income(self.application),
-            fund_principal=usable - min(income, usable),
+            fund_principal=min(
+                usable - from_income, max(principal - self.application.fund_floor, ZERO)
+            ),
         )
-        _post_instalment(exchange, instalment, split)
-        self.state = _paid(state, instalment, split, last=self._is_last(instalment))
+        interest = min(self._interest_owed(instalment), _received(split))
+        paid = InstalmentPaid(
+            number=instalment.number,
+            due_on=instalment.due_on,
+            split=split,
+            interest=interest,
+            principal=_received(split) - interest,
+        )
+        if _received(split):
+            _post_instalment(exchange, paid)
+        self.state = _after(state, paid, last=self._is_last(instalment))
+
+    def _interest_owed(self, instalment: Instalment) -> Decimal:
+        """Return the interest due up to this instalment and not paid yet; it is paid first."""
+        rows = self.schedule.instalments[: instalment.number]
+        repaid = self.application.principal - self.state.balance
+        paid = self.state.paid_by_fund + self.state.paid_by_borrower - repaid
+        return sum((row.interest for row in rows), start=ZERO) - paid
 
     def _is_last(self, instalment: Instalment) -> bool:
         return instalment.number == len(self.schedule.instalments)
@@ -137,50 +157,38 @@ def loan_of(request: SimulationRequest, on_or_after: Callable[[date], date]) -> 
     return None if request.application is None else LoanLife(request.application, on_or_after)
 
 
-def _post_instalment(
-    exchange: SimulatedExchange, instalment: Instalment, split: InstalmentSplit
-) -> None:
+def _received(split: InstalmentSplit) -> Decimal:
+    return split.due - split.shortfall
+
+
+def _post_instalment(exchange: SimulatedExchange, paid: InstalmentPaid) -> None:
     """Post what was received; arrears are posted as paid only when they are."""
-    from_fund = split.from_income + split.from_principal
-    received = from_fund + split.from_borrower
-    interest = min(instalment.interest, received)
-    principal = received - interest
+    split = paid.split
     postings = [
-        Posting("assets:cash", -from_fund),
+        Posting("assets:cash", -split.from_income - split.from_principal),
         Posting("borrower:paid_in", -split.from_borrower),
-        Posting("lender:collected", received),
-        Posting("loan:principal", -principal),
-        Posting("borrower:owes", principal),
-        Posting("loan:interest_income", -interest),
-        Posting("borrower:interest_paid", interest),
+        Posting("lender:collected", _received(split)),
+        Posting("loan:principal", -paid.principal),
+        Posting("borrower:owes", paid.principal),
+        Posting("loan:interest_income", -paid.interest),
+        Posting("borrower:interest_paid", paid.interest),
     ]
     exchange.post(
         "instalment",
-        f"Instalment {instalment.number} due {instalment.due_on}",
+        f"Instalment {paid.number} due {paid.due_on}",
         [posting for posting in postings if posting.amount],
     )
 
 
-def _paid(
-    state: LoanState, instalment: Instalment, split: InstalmentSplit, *, last: bool
-) -> LoanState:
-    from_fund = split.from_income + split.from_principal
-    received = from_fund + split.from_borrower
-    interest = min(instalment.interest, received)
-    done = last and not split.shortfall
+def _after(state: LoanState, paid: InstalmentPaid, *, last: bool) -> LoanState:
+    split = paid.split
     return LoanState(
-        status="paid_off" if done else "active",
-        balance=state.balance - (received - interest),
+        status="paid_off" if last and not split.shortfall else "active",
+        balance=state.balance - paid.principal,
         fund_invested=state.fund_invested - split.from_principal,
         instalments_paid=state.instalments_paid + 1,
         arrears=split.shortfall,
-        paid_by_fund=state.paid_by_fund + from_fund,
+        paid_by_fund=state.paid_by_fund + split.from_income + split.from_principal,
         paid_by_borrower=state.paid_by_borrower + split.from_borrower,
-        payment=InstalmentPaid(
-            number=instalment.number,
-            due_on=instalment.due_on,
-            split=split,
-            interest=interest,
-            principal=received - interest,
-        ),
+        payment=paid,
     )

@@ -10,8 +10,11 @@ from typing import Any
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
+from pydantic import ValidationError
 
-from schemas.errors import AlphaShieldError
+from mcp_servers.manners import Manners
+from schemas.errors import AlphaShieldError, InvalidRequest
+from schemas.validation import sentence_of
 
 ToolServer = MCPServer
 """What the builders return, for those who may not know the SDK."""
@@ -34,7 +37,12 @@ REMOVE = ToolAnnotations(
 
 def new_server(name: str, instructions: str) -> MCPServer:
     """Build an empty server called `alphashield-NAME`, quiet below warnings."""
-    return MCPServer(f"alphashield-{name}", instructions=instructions, log_level="WARNING")
+    return MCPServer(
+        f"alphashield-{name}",
+        instructions=instructions,
+        log_level="WARNING",
+        middleware=[Manners()],
+    )
 
 
 def add_tool(
@@ -57,6 +65,8 @@ def add_tool(
             return await function(*args, **kwargs)
         except AlphaShieldError as error:
             raise ToolError(f"{error.code}: {error}") from error
+        except ValidationError as error:  # arguments that only together cannot be
+            raise ToolError(f"{InvalidRequest.code}: {sentence_of(error)}") from error
 
     server.add_tool(
         call,
@@ -66,3 +76,6 @@ def add_tool(
         annotations=annotations,
         structured_output=True,
     )
+    for part in server.middleware:
+        if isinstance(part, Manners):
+            part.arguments[name] = frozenset(inspect.signature(function).parameters)

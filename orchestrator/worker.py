@@ -108,6 +108,8 @@ class Worker:
                 return
             except Unavailable:
                 raise  # the lease runs out and somebody takes the job up again
+            except AlphaShieldError as refusal:  # files cannot be made: its data set is gone, say
+                state, error = "failed", str(refusal)
             except Exception as bug:  # the top of the worker: one bad job must not end it
                 log.exception("job failed", extra={"job_id": job.job_id})
                 state, error = "failed", f"internal error ({type(bug).__name__}); see the log"

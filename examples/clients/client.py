@@ -24,12 +24,15 @@ async def main(where: str | mcp.StdioServerParameters) -> None:
             print(f"{tool.name}: {tool.title}")
 
         clock = (await client.call_tool("prices_get_clock", {})).structured_content
-        quote = await client.call_tool("prices_get_quote", {"symbol": "AAPL"})
-        print("now:", clock["as_of"], "newest close:", quote.structured_content)
+        symbol = (await client.call_tool("prices_list_symbols", {})).structured_content["symbols"][
+            0
+        ]
+        quote = (await client.call_tool("prices_get_quote", {"symbol": symbol})).structured_content
+        print("now:", clock["as_of"], "newest close:", symbol, quote["session"], quote["close"])
 
         later = date.fromisoformat(clock["session"]) + timedelta(days=30)
         future = await client.call_tool(
-            "prices_get_bars", {"symbols": ["AAPL"], "end": later.isoformat()}
+            "prices_get_bars", {"symbols": [symbol], "end": later.isoformat()}
         )
         print("refused:" if future.is_error else "answered:", future.content[0].text)
 

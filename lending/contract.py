@@ -288,7 +288,9 @@ def _clause_findings(clauses: tuple[Clause, ...]) -> Iterator[ContractFinding]:
                 yield ContractFinding(
                     rule=rule.name,
                     severity="info" if negated else rule.severity,
-                    sentence=f"A clause seems to exclude: {name}." if negated else rule.sentence,
+                    sentence=f"A clause rules this out, to the borrower's favour: {name}."
+                    if negated
+                    else rule.sentence,
                     line=clause.line,
                     clause=clause.text,
                 )

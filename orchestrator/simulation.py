@@ -176,7 +176,7 @@ class Simulation:
     async def _decide(self, n: int, events: tuple[Event, ...]) -> tuple[AgentDecision, ...]:
         plan, parts = self._plan, self._parts
         session = plan.sessions[n]
-        if parts.loan is None and "trading_day" not in events:
+        if not events or (parts.loan is None and "trading_day" not in events):
             return ()
 
         async def ask(agent: AgentName, task: dict[str, JsonValue]) -> AgentDecision:
@@ -198,13 +198,13 @@ class Simulation:
 
     def _facts(self, n: int) -> dict[str, JsonValue]:
         """Return what every agent is told of the run; no horizon, nothing random."""
-        sessions = self._plan.sessions
+        asked = next((m for m in range(n - 1, -1, -1) if self._is_due(m)), None)
         facts: dict[str, JsonValue] = {
             "first_session": n == 0,
-            "previous_session": sessions[n - 1].isoformat() if n else None,
+            "last_asked": None if asked is None else self._plan.sessions[asked].isoformat(),
         }
         if self._parts.loan is not None:
-            facts["loan"] = self._parts.loan.facts(sessions[n])
+            facts["loan"] = self._parts.loan.facts(self._plan.sessions[n])
         return facts
 
     def _service(

@@ -4,7 +4,7 @@ Everything in them is invented. The seed is fixed, so running this again writes 
 
 - maria-santos: sound finances, honest contract; to be approved.
 - devon-clarke: debts and rent leave nothing; to be refused.
-- yuki-tanaka: one month of history; to be referred to a person.
+- yuki-tanaka: too short a history; to be referred to a person.
 - james-okafor: sound finances, a contract that breaks nearly every rule; to be refused.
 """
 # ruff: noqa: INP001  # a script to run, not a package

@@ -71,7 +71,7 @@ def trading_day(*, first: bool = False, before: str = "2020-03-02", **facts: Any
         "session": "2020-03-03",
         "as_of": "2020-03-03T14:30:00+00:00",
         "events": ["trading_day"],
-        "facts": {"first_session": first, "previous_session": previous, **facts},
+        "facts": {"first_session": first, "last_asked": previous, **facts},
     }
 
 

@@ -16,11 +16,11 @@ CASH_BUFFER = Decimal("0.005")
 
 
 def starts_month(ask: Ask) -> bool:
-    """Tell whether this session is the run's first or the first of its month."""
+    """Tell whether this is the run's first question or the first one of its month."""
     facts = ask.task["facts"]
     if facts["first_session"]:
         return True
-    return str(facts["previous_session"])[:7] != str(ask.task["session"])[:7]
+    return str(facts["last_asked"])[:7] != str(ask.task["session"])[:7]
 
 
 def symbols_of(ask: Ask) -> list[str]:

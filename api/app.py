@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import atexit
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import NoReturn
 
-from flask import Flask, Request, g, request
+from flask import Flask, Request, Response, g, request
 from flask_limiter import Limiter
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
@@ -16,7 +17,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from api import metrics, pages
 from api.access import Caller, guard
 from api.parts import ApiParts, attach
-from api.problems import handle_problems, invalid
+from api.problems import RETRY_SECONDS, handle_problems, invalid
 from api.routes import register
 from orchestrator.jobs import Admission
 from schemas.api import Problem
@@ -116,6 +117,15 @@ def _limit(app: Flask, rate: str) -> None:
         caller: Caller | None = g.get("caller")
         return caller.name if caller else request.remote_addr or "unknown"
 
+    def spare(response: Response) -> Response:
+        # The limiter tells every answer when its window ends; only a 429 has to wait for that.
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            response.headers["Retry-After"] = RETRY_SECONDS
+        elif response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+            response.headers.pop("Retry-After", None)
+        return response
+
+    app.after_request(spare)  # the last to be called: Flask asks the newest first
     Limiter(
         who,
         app=app,

@@ -26,7 +26,8 @@ from schemas.errors import (
 from schemas.validation import sentence_of
 
 _LOG = logging.getLogger(__name__)
-_RETRY_SECONDS = "5"
+RETRY_SECONDS = "5"
+"""When to ask again after a 503."""
 
 # The first class that fits decides: subclasses stand before their base.
 _STATUS: tuple[tuple[type[AlphaShieldError], int], ...] = (
@@ -66,7 +67,7 @@ def problem(status: int, code: str, detail: str) -> Response:
         body.model_dump_json(), status=status, content_type="application/problem+json"
     )
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = _RETRY_SECONDS
+        response.headers["Retry-After"] = RETRY_SECONDS
     return response
 
 

@@ -135,6 +135,8 @@ def test_a_store_that_is_away_is_not_ready_and_says_when_to_ask_again(parts_with
     assert problem(answer) == (503, "the store is away")
     assert answer.headers["Retry-After"] == "5"
     assert client.get("/healthz").status_code == 200
+    assert client.get(JOBS).headers["Retry-After"] == "5"
+    assert "Retry-After" not in client.get(f"{JOBS}?limit=0").headers
 
 
 def test_a_bug_says_nothing_of_itself(parts_with: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -151,7 +153,10 @@ def test_the_request_after_the_limit_is_told_when_to_come_back(parts_with: Any) 
         {"X-API-Key": parts.keyring.create(name, "admin")[1]} for name in ("one", "other")
     )
     client = create_app(parts).test_client()
-    assert [client.get(JOBS, headers=one).status_code for _ in range(3)] == [200] * 3
+    within = [client.get(JOBS, headers=one) for _ in range(3)]
+    assert [answer.status_code for answer in within] == [200] * 3
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in within] == ["2", "1", "0"]
+    assert not any("Retry-After" in answer.headers for answer in within)
     refused = client.get(JOBS, headers=one)
     assert problem(refused)[0] == 429
     assert 0 < int(refused.headers["Retry-After"]) <= 60

@@ -65,7 +65,10 @@ def _unknown_alphashield(words: list[str]) -> str | None:
 
 def unknown_command(command: str, targets: set[str]) -> str | None:
     """Say what a command line names that is not there; programs that are not ours pass."""
-    words = shlex.split(command, comments=True)
+    try:
+        words = shlex.split(command, comments=True)
+    except ValueError:
+        return f"`{command}` leaves a quote open: keep what is quoted on one line"
     while words and re.match(r"^[A-Z_]+=", words[0]):
         words = words[1:]
     if not words:

@@ -166,6 +166,7 @@ def test_a_development_tool_missing_from_its_lock_is_named(house):
         ("```sh\nmake nonsense\n```", "`make nonsense` is no target"),
         ("run `make nonsense` now", "`make nonsense` is no target"),
         ("```bash\n$ python -m no_such_module x\n```", "no module no_such_module"),
+        ("```sh\ncurl -d '{\n}' http://127.0.0.1\n```", "`curl -d '{` leaves a quote open"),
         ("```sh\nA=1 \\\n  .venv/bin/python -m no_such_module\n```", "no module no_such_module"),
     ],
 )

@@ -8,9 +8,11 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import anyio
@@ -60,9 +62,33 @@ def serve_http(server: MCPServer, *, host: str, port: int, keyring: Keyring) -> 
     )
     at = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}{PATH}"
     who = "with an API key" if keys_needed else "open to this machine, as no API key was made"
-    sys.stderr.write(f"{server.name} serves at {at} ({who})\n")
-    sys.stderr.flush()
-    uvicorn.Server(config).run(sockets=[listener])
+    with _ended_by_sigterm():
+        _Announced(config, f"{server.name} serves at {at} ({who})").run(sockets=[listener])
+
+
+class _Announced(uvicorn.Server):
+    """Says on stderr where it serves, once it takes calls and signals."""
+
+    def __init__(self, config: uvicorn.Config, says: str) -> None:
+        super().__init__(config)
+        self._says = says
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            sys.stderr.write(self._says + "\n")
+            sys.stderr.flush()
+
+
+@contextmanager
+def _ended_by_sigterm() -> Generator[None]:
+    """Take SIGTERM for Ctrl-C, and either for a clean end: uvicorn raises them anew at its own."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def http_app(server: MCPServer, *, host: str, keyring: Keyring) -> AsgiApp:

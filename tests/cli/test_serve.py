@@ -74,6 +74,17 @@ def test_api_and_worker_do_not_outlive_a_killed_serve(
     assert alive == []
 
 
+def test_a_tool_server_over_http_ends_with_0_on_sigterm(
+    start: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = start("mcp", "serve", "prices", "--transport", "http", "--port", "0")
+    assert process.stderr is not None
+    assert "prices serves at http://127.0.0.1:" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+
+
 def test_a_port_in_use_is_unavailable(run: Run) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

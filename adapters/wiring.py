@@ -6,17 +6,28 @@ import functools
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from adapters.broker.simulated import SimulatedBroker
 from adapters.calendar import ExchangeCalendar
 from adapters.client_ports import ClientPorts, ports_of_now, ports_of_run
 from adapters.clock import SimulatedClock, SystemClock
 from adapters.documents.local import LocalDocuments
+from adapters.documents.poisoned import PoisonedFolder
 from adapters.embedder.hashing import HashingEmbedder
 from adapters.keyring import StoredKeyring, load_pepper
 from adapters.market.catalog import LocalCatalog
 from adapters.market.files import ImportOptions, import_dataset
+from adapters.market.poisoned import (
+    LISTED,
+    RECENT,
+    RECENT_BARS,
+    UNKNOWN,
+    UNLISTED,
+    PoisonedMarket,
+)
 from adapters.market.universe import UniverseMarket
 from adapters.mcp_client import open_tools
 from adapters.memory.run_memory import RunMemoryBook
@@ -26,15 +37,21 @@ from adapters.store.connect import Store, open_store
 from config.catalogue import load_models
 from config.settings import Settings
 from config.version import code_version
+from interfaces.canaries import Bait, Future
+from interfaces.documents import DocumentSource
+from interfaces.market import MarketData
 from interfaces.model import ChatModel
-from schemas.errors import BadConfiguration
+from schemas.base import to_micro
+from schemas.errors import BadConfiguration, Unavailable
 from schemas.jobs import SimulationRequest
+from schemas.market import DatasetInfo
 
 __all__ = [
     "ClientPorts",
     "ImportOptions",
     "RunPorts",
     "System",
+    "bait_for",
     "calendar",
     "import_dataset",
     "open_system",
@@ -70,20 +87,29 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class RunPorts:
-    """What one run has to itself: its clock, its universe, its account and its memories."""
+    """What one run acts on: its own clock, universe, account and memories, and the documents."""
 
     clock: SimulatedClock
     calendar: ExchangeCalendar
     market: UniverseMarket
     exchange: SimulatedBroker
     memories: RunMemoryBook
+    documents: DocumentSource
 
 
 def run_ports(
-    system: System, request: SimulationRequest, *, run_key: str, symbols: tuple[str, ...]
+    system: System,
+    request: SimulationRequest,
+    *,
+    run_key: str,
+    symbols: tuple[str, ...],
+    bait: Bait | None = None,
 ) -> RunPorts:
-    """Build a run's own adapters; the clock stands at the start date and sees nothing later."""
-    market = system.catalog.open(request.data)
+    """Build a run's own adapters; the clock stands at the start date and sees nothing later.
+
+    With `bait` the same adapters stand on its market and documents instead of the request's.
+    """
+    market: MarketData = bait.market if bait else system.catalog.open(request.data)
     info = market.info()
     clock = SimulatedClock(datetime.combine(request.start_date, time(), UTC))
     return RunPorts(
@@ -98,7 +124,45 @@ def run_ports(
             costs=request.costs,
         ),
         memories=RunMemoryBook(system.embedder),
+        documents=bait.documents if bait else system.documents,
     )
+
+
+@contextmanager
+def bait_for(like: DatasetInfo, near: date) -> Generator[Bait]:
+    """Lay out what canaries are tried on, by a data set's conventions, around a session.
+
+    Its documents lie in a folder of their own until the context ends.
+    """
+    sessions = calendar(like.calendar)
+    market = PoisonedMarket(like, sessions, near)
+    try:
+        folder = TemporaryDirectory(prefix="alphashield-canaries-")
+    except OSError as error:
+        raise Unavailable("the canaries' documents cannot be written to the disk") from error
+    with folder as name:
+        papers = PoisonedFolder(Path(name), sessions.opens_at(market.session), LISTED)
+
+        def lay(future: Future) -> None:
+            market.lay(future)
+            papers.lay(future)
+
+        lay("poisoned")
+        yield Bait(
+            calendar=sessions,
+            market=market,
+            documents=LocalDocuments(Path(name)),
+            sessions=market.sessions,
+            session=market.session,
+            listed=LISTED,
+            recent=RECENT,
+            recent_bars=RECENT_BARS,
+            unlisted=UNLISTED,
+            unknown=UNKNOWN,
+            last_close=to_micro(market.last_close),
+            fill_price=to_micro(market.fill_price),
+            lay=lay,
+        )
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from orchestrator.report.files import render_files
 from orchestrator.results import run_result
 from orchestrator.yardsticks import equal_weight_yardstick, index_yardstick, levels_of
 from schemas.base import CENT, plain
+from schemas.canaries import CanaryReport
 from schemas.jobs import Job, SimulationRequest
 from schemas.market import DatasetInfo
 from schemas.results import (
@@ -61,10 +62,17 @@ class Stamp:
     finished_at: datetime
 
 
-def publish(job: Job, *, ticks: TickStore, prices: Prices, stamp: Stamp) -> dict[str, bytes]:
+def publish(
+    job: Job,
+    *,
+    ticks: TickStore,
+    prices: Prices,
+    stamp: Stamp,
+    canaries: CanaryReport | None = None,
+) -> dict[str, bytes]:
     """Score the job's runs as they stand and return its files by name."""
     committed = {run.run_id: tuple(ticks.ticks(run.run_id)) for run in job.runs}
-    results = job_results(job, committed, prices)
+    results = job_results(job, committed, prices).model_copy(update={"canaries": canaries})
     bundle = ResultsBundle(code_version=stamp.code_version, jobs=(results,))
     transactions = [
         (run.model, transaction)

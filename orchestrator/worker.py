@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from adapters.wiring import RunPorts, System, calendar, open_tools, run_ports
+from adapters.wiring import RunPorts, System, bait_for, calendar, open_tools, run_ports
 from agents.agent import Agent
 from agents.records import RECORDS
+from interfaces.canaries import Bait
 from interfaces.market import MarketData
 from mcp_servers.lending import build_lending_server
 from mcp_servers.memory import build_memory_server
@@ -21,14 +22,18 @@ from mcp_servers.quantum import build_quantum_server
 from mcp_servers.search import build_search_server
 from mcp_servers.toolkit import ToolServer
 from mcp_servers.trading import build_trading_server
+from orchestrator.canaries import Stage, run_canaries
 from orchestrator.graph import build_graph
 from orchestrator.jobs import Admission, require_same, run_key, sessions_of, universe_of
 from orchestrator.lease import Lease
 from orchestrator.loan_life import loan_of
 from orchestrator.publish import Prices, Stamp, publish
 from orchestrator.simulation import RunParts, RunPlan, Simulation
+from schemas.canaries import CanaryReport
 from schemas.errors import AlphaShieldError, Conflict, Unavailable
 from schemas.jobs import ENDED, Job, JobState, RunProgress, SimulationRequest
+from schemas.loan import BorrowerFile
+from schemas.orders import CostModel, RiskLimits
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +124,20 @@ class Worker:
             jobs.finish(job.job_id, job.fence, state, now=wall.now(), error=error)
 
     def _run_all(self, job: Job, stops: _Stops, watch: Watch) -> tuple[JobState, str | None]:
-        """Run every run that is not done, publish, and return the job's state and error."""
+        """Run every run that is not done, publish, and return the job's state and error.
+
+        When a canary fails nothing runs; the files then say which one, and why.
+        """
+        canaries = check_canaries(self._system, job.request)
+        if canaries.alarm is not None:
+            ended = tuple(
+                run
+                if run.state == "completed"
+                else _Reporter(self._system, job, run, watch).end("failed", canaries.alarm)
+                for run in job.runs
+            )
+            self._publish(job, ended, stops.lease, canaries)
+            return "failed", canaries.alarm
         done: list[RunProgress] = []
         for run in job.runs:
             result = run if run.state == "completed" else self._run_one(job, run, stops, watch)
@@ -128,7 +146,7 @@ class Worker:
                 return result.state, None
             if result.state == "paused":
                 return "paused", result.error
-        self._publish(job, tuple(done), stops.lease)
+        self._publish(job, tuple(done), stops.lease, canaries)
         failed = [run for run in done if run.state == "failed"]
         if not failed:
             return "completed", None
@@ -154,7 +172,9 @@ class Worker:
         async with self._assemble(job, run) as simulation:
             return await simulation.run(on_tick=reporter.tick, should_stop=stops.now)
 
-    def _publish(self, job: Job, runs: tuple[RunProgress, ...], lease: Lease) -> None:
+    def _publish(
+        self, job: Job, runs: tuple[RunProgress, ...], lease: Lease, canaries: CanaryReport
+    ) -> None:
         """Store the job's files; `Conflict` when they have become another worker's to write."""
         store = self._system.store
         files = publish(
@@ -162,6 +182,7 @@ class Worker:
             ticks=store.ticks,
             prices=Prices(self._market(job), calendar),
             stamp=Stamp(self._system.code_version, self._system.wall.now()),
+            canaries=canaries,
         )
         for name, content in files.items():
             lease.renew()  # files have no fence of their own: ask the job's before each
@@ -205,6 +226,30 @@ class Worker:
             )
 
 
+def check_canaries(system: System, request: SimulationRequest) -> CanaryReport:
+    """Ask a job's tools for the future, on a made-up market around the job's first session."""
+    market = system.catalog.open(request.data)
+    first = sessions_of(request, market, calendar)[0]
+
+    @asynccontextmanager
+    async def assemble(bait: Bait, borrower: BorrowerFile) -> AsyncGenerator[Stage]:
+        made_up = request.model_copy(
+            update={
+                "start_date": bait.sessions[0],
+                "application": borrower,
+                "costs": CostModel(),
+                "limits": RiskLimits(),  # so that the suite's own orders pass the gate
+            }
+        )
+        symbols = bait.market.info().symbols
+        ports = run_ports(system, made_up, run_key="canaries", symbols=symbols, bait=bait)
+        async with open_tools(_servers(system, made_up, ports, "canaries")) as tools:
+            yield Stage(ports.clock, ports.calendar, ports.exchange, ports.memories, tools)
+
+    with bait_for(market.info(), first) as bait:
+        return asyncio.run(run_canaries(bait, assemble))
+
+
 def _servers(
     system: System, request: SimulationRequest, ports: RunPorts, run_key: str
 ) -> dict[str, ToolServer]:
@@ -212,7 +257,7 @@ def _servers(
     clock, market = ports.clock, ports.market
     return {
         "prices": build_prices_server(clock=clock, market=market, calendar=ports.calendar),
-        "search": build_search_server(clock=clock, documents=system.documents),
+        "search": build_search_server(clock=clock, documents=ports.documents),
         "memory": build_memory_server(clock=clock, memories=ports.memories),
         "trading": build_trading_server(
             clock=clock,

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from schemas.agents import AgentDecision
 from schemas.base import Instant, Message, Money, Quantity, Sha256, Symbol
+from schemas.canaries import CanaryReport
 from schemas.jobs import JobState, SimulationRequest
 from schemas.loan import (
     AprResult,
@@ -139,6 +140,9 @@ class JobResults(Message):
     runs: tuple[RunResult, ...]
     benchmarks: tuple[BenchmarkResult, ...]
     assumptions: tuple[str, ...]
+    canaries: CanaryReport | None = Field(
+        default=None, description="what was checked before the runs"
+    )
 
 
 class ResultsBundle(Message):

@@ -65,6 +65,8 @@ class Setup:
 
     home: Path
     embedded: bool
+    uri_file: Path | None
+    """Where MONGODB_URI was read from, when a file holds it."""
     host: str
     port: int
     drain_seconds: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,6 @@ from cli.output import print_line
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     import threading
     from collections.abc import Generator
-    from pathlib import Path
 
     from cli.doors import JobRunner
     from config.settings import Settings
@@ -80,12 +80,14 @@ def _settings() -> Settings:
 
 def _setup() -> Setup:
     from config.catalogue import load_universes
-    from config.settings import describe
+    from config.settings import describe, environment
 
     settings = _settings()
+    uri_file = environment().get("MONGODB_URI_FILE")
     return Setup(
         home=settings.home,
         embedded=settings.mongodb_uri is None,
+        uri_file=Path(uri_file) if uri_file else None,
         host=settings.host,
         port=settings.port,
         drain_seconds=settings.drain_seconds,

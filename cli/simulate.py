@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.borrower import read_borrower
 from cli.doors import Doors, opened, root_of
 from cli.group import DONE
 from cli.output import Json, note, print_json, print_line
@@ -17,13 +18,11 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from collections.abc import Mapping
 
     from schemas.jobs import Job, SimulationRequest
-    from schemas.loan import BorrowerFile
     from schemas.results import ResultsBundle
 
 DEMO_BORROWER = Path("examples/borrowers/maria-santos.json")
 DEMO_MODELS = ("buy-and-hold", "equal-weight", "momentum", "min-variance")
 DEMO_UNIVERSE = "bundled-20"
-_LARGEST_APPLICATION = 8 * 1024 * 1024
 _OPTIONS = {
     "models": "--models",
     "start_date": "--start",
@@ -68,7 +67,7 @@ def simulate(
             "start_date": start,
             "end_date": end,
             "mode": mode,
-            "application": _borrower(application) if application else None,
+            "application": read_borrower(application) if application else None,
             "universe": _universe(universe, root_of(context).setup().universes),
             "cash": cash,
             "cadence": cadence,
@@ -159,25 +158,6 @@ def _request(values: dict[str, Any]) -> SimulationRequest:
         raise InvalidRequest(sentence_of(error, _OPTIONS)) from error
 
 
-def _borrower(path: Path) -> BorrowerFile:
-    from pydantic import ValidationError
-
-    from schemas.errors import InvalidRequest
-    from schemas.loan import BorrowerFile
-    from schemas.validation import sentence_of
-
-    try:
-        if path.stat().st_size > _LARGEST_APPLICATION:
-            raise InvalidRequest(f"{path.name} is too large to be a borrower's file")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        return BorrowerFile.model_validate_json(content)
-    except ValidationError as error:
-        raise InvalidRequest(f"{path.name}: {sentence_of(error)}") from error
-
-
 def _universe(text: str | None, universes: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
     from schemas.errors import NotFound
 
@@ -197,7 +177,7 @@ def _demo_requests(symbols: tuple[str, ...]) -> tuple[SimulationRequest, Simulat
             "start_date": "2019-12-02",
             "end_date": "2022-12-02",
             "mode": "loan",
-            "application": _borrower(Path(__file__).resolve().parent.parent / DEMO_BORROWER),
+            "application": read_borrower(Path(__file__).resolve().parent.parent / DEMO_BORROWER),
             "universe": symbols,
         }
     )

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
+from pydantic import ValidationError
 
 from adapters.wiring import ClientPorts, System, calendar, open_system, ports_of_now, ports_of_run
 from config.logging import configure_logging
@@ -28,10 +31,13 @@ from schemas.errors import (
     AlphaShieldError,
     BadConfiguration,
     Conflict,
+    InvalidRequest,
     NotAllowed,
     NotFound,
     Unavailable,
 )
+from schemas.loan import BorrowerFile
+from schemas.validation import sentence_of
 
 AGENT = "client"
 _LOG = logging.getLogger(__name__)
@@ -63,11 +69,21 @@ BUILDERS: dict[str, Callable[[System, ClientPorts], MCPServer]] = {
 }
 
 
-def build_server(name: str, system: System, *, run_id: str | None, data: str) -> MCPServer:
-    """Build a server on the system clock and a data set, or on a run as it stands."""
+def build_server(
+    name: str,
+    system: System,
+    *,
+    run_id: str | None,
+    data: str,
+    borrower: BorrowerFile | None = None,
+) -> MCPServer:
+    """Build a server on the system clock, a data set and a borrower, or on a run as it stands."""
     if name not in BUILDERS:
         raise NotFound(f"unknown server '{name}'; known: {', '.join(BUILDERS)}")
-    return BUILDERS[name](system, _ports(system, run_id, data))
+    ports = _ports(system, run_id, data)
+    if borrower is not None:
+        ports = dataclasses.replace(ports, borrower=borrower)
+    return BUILDERS[name](system, ports)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,14 +106,33 @@ def _serve(options: argparse.Namespace) -> None:
     configure_logging(
         level=settings.log_level, style=settings.log_format, secrets=settings.secrets()
     )
+    borrower = _borrower(options)
     with open_system(settings) as system:
         # stdout belongs to the protocol: what a library prints while we build goes to stderr.
         with contextlib.redirect_stdout(sys.stderr):
-            server = build_server(options.name, system, run_id=options.run, data=options.data)
+            server = build_server(
+                options.name, system, run_id=options.run, data=options.data, borrower=borrower
+            )
         if options.transport == "http":
             serve_http(server, host=options.host, port=options.port, keyring=system.keyring)
         else:
             serve_stdio(server)
+
+
+def _borrower(options: argparse.Namespace) -> BorrowerFile | None:
+    path: Path | None = options.borrower
+    if path is None:
+        return None
+    if options.name != "lending":
+        raise InvalidRequest("only the server 'lending' looks at a borrower: leave --borrower out")
+    if options.run is not None:
+        raise InvalidRequest("a run has its own borrower: give --run or --borrower, not both")
+    try:
+        return BorrowerFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise InvalidRequest(f"{path.name}: {sentence_of(error)}") from error
 
 
 def _ports(system: System, run_id: str | None, data: str) -> ClientPorts:
@@ -131,6 +166,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, default=8100, help="HTTP: port; 0 takes a free one")
     parser.add_argument("--run", metavar="RUN_ID", help="look at a run instead of now")
     parser.add_argument("--data", default="bundled", help="data set, when it is no run")
+    parser.add_argument(
+        "--borrower", metavar="FILE", type=Path, help="lending: the borrower's JSON file"
+    )
     parser.add_argument("--json", action="store_true", help="print an error as JSON")
     return parser
 

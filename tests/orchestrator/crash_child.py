@@ -17,7 +17,7 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ WRITES = frozenset({"insert_one", "update_one", "delete_many"})
 CONFLICT, AWAY, BUG = 3, 4, 5
 """How a worker ends that was refused, found no database, or broke."""
 
-Turn = Callable[[str, str], None]
+Turn = Callable[[str], AbstractContextManager[None]]
 
 
 def point_of(collection: str, operation: str, arguments: tuple[Any, ...]) -> str:
@@ -59,7 +59,7 @@ def point_of(collection: str, operation: str, arguments: tuple[Any, ...]) -> str
 
 
 class Watched:
-    """A collection that takes a turn before and after each of its writes."""
+    """A collection that takes a turn around each of its writes."""
 
     def __init__(self, collection: Any, turn: Turn) -> None:
         self._collection = collection
@@ -72,10 +72,8 @@ class Watched:
 
         def write(*arguments: Any, **options: Any) -> Any:
             point = point_of(self._collection.name, name, arguments)
-            self._turn(point, "before")
-            done = original(*arguments, **options)
-            self._turn(point, "after")
-            return done
+            with self._turn(point):
+                return original(*arguments, **options)
 
         return write
 
@@ -103,21 +101,21 @@ class Fate:
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def turn(self, point: str, when: str) -> None:
-        with self._lock:
-            if when == "before":
-                self._seen[point] += 1
-                self._seen["any"] += 1
-            said = {"write": point, "nth": self._seen[point], "when": when}
-            at = self._at
-            strikes = at is not None and any(
-                (name, self._seen[name], when) == (at["point"], at["nth"], at["when"])
-                for name in (point, "any")
-            )
-        if strikes and at is not None:
-            self._at = None
+    @contextmanager
+    def turn(self, point: str) -> Iterator[None]:
+        with self._lock:  # the heartbeat writes from a thread of its own
+            self._seen.update((point, "any"))
+            numbers = {point: self._seen[point], "any": self._seen["any"]}
+        self._meet(numbers, "before")
+        tell(write=point, when="before")
+        yield
+        self._meet(numbers, "after")
+        tell(write=point, when="after")
+
+    def _meet(self, numbers: dict[str, int], when: str) -> None:
+        at = self._at
+        if at and at["when"] == when and numbers.get(at["point"]) == at["nth"]:
             os.kill(os.getpid(), at["signal"])
-        tell(**said)
 
 
 def tell(**what: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from adapters.wiring import System
 from tests.orchestrator.runs import ROOT
 
 LEASE_S = 1.0
+SILENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Nursery:
         self._children: dict[int, Child] = {}
         self._forked: dict[int, int] = {}
         self._tickets = count()
+        self._unread = b""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -97,10 +100,11 @@ class Nursery:
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
         )
         self._input = cast("IO[bytes]", self._process.stdin)
         self._output = cast("IO[bytes]", self._process.stdout)
-        assert b"ready" in self._output.readline(), "the nursery did not start"
+        self.read()
         return self
 
     def __exit__(
@@ -110,7 +114,7 @@ class Nursery:
         trace: TracebackType | None,
     ) -> None:
         self._input.close()
-        self._output.read()
+        self._output.readall()  # type: ignore[attr-defined]  # unbuffered: the raw pipe
         self._output.close()
         self._process.wait(20)
 
@@ -146,13 +150,21 @@ class Nursery:
         return self._child(self._forked[ticket])
 
     def read(self) -> None:
-        """Take one line in."""
-        line = self._output.readline()
-        assert line, "the nursery is gone"
-        told = json.loads(line)
-        if "forked" in told:
-            self._forked[told["forked"]] = told["pid"]
-        self._child(told["pid"]).told.append(told)
+        """Take in what was told; a silence longer than any job of ours is a failure."""
+        while b"\n" not in self._unread:
+            ready, _, _ = select.select([self._output], [], [], SILENCE_S)
+            assert ready, f"nothing happens any more: {[c.told[-3:] for c in self._living()]}"
+            more = os.read(self._output.fileno(), 1 << 16)
+            assert more, "the nursery is gone"
+            self._unread += more
+        *lines, self._unread = self._unread.split(b"\n")
+        for told in map(json.loads, lines):
+            if "forked" in told:
+                self._forked[told["forked"]] = told["pid"]
+            self._child(told["pid"]).told.append(told)
+
+    def _living(self) -> list[Child]:
+        return [c for c in self._children.values() if "ended" not in (c.told or [{}])[-1]]
 
     def _child(self, pid: int) -> Child:
         return self._children.setdefault(pid, Child(pid, self))

@@ -9,12 +9,12 @@ import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from cli.doors import Root, opened, root_of
-from cli.group import UNAVAILABLE
+from cli.group import FAILED, UNAVAILABLE
 from cli.output import Json, print_json, print_line, print_table
 
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
@@ -33,8 +33,18 @@ class Finding(NamedTuple):
     says: str
 
 
-def doctor(context: typer.Context, as_json: Json = False) -> None:
+def doctor(
+    context: typer.Context,
+    canaries: Annotated[
+        bool,
+        typer.Option("--canaries", help="Only ask the tools for the future, as before every job."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Say what is configured, what is missing, and what that means."""
+    if canaries:
+        _canaries(context, as_json=as_json)
+        return
     root = root_of(context)
     setup = root.setup()
     findings = [_python(), _packages(), _home(setup), *_store(context, root), *_live(setup)]
@@ -62,6 +72,20 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         )
     if bad:
         raise typer.Exit(UNAVAILABLE)
+
+
+def _canaries(context: typer.Context, *, as_json: bool) -> None:
+    with opened(context) as doors:
+        report = doors.canaries()
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        found = (("ok" if c.passed else "FAILED", c.title, c.says) for c in report.canaries)
+        print_table("", ("", "canary", "what was seen"), found)
+        silent = sum(canary.passed for canary in report.canaries)
+        print_line(f"{silent} of {len(report.canaries)} canaries silent.")
+    if report.alarm is not None:
+        raise typer.Exit(FAILED)
 
 
 def _python() -> Finding:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from interfaces.market import DataCatalog
     from interfaces.store import ArtifactStore, JobStore, TickStore
     from orchestrator.jobs import Admission
+    from schemas.canaries import CanaryReport
     from schemas.jobs import Job, RunProgress
     from schemas.market import ImportReport
 
@@ -47,6 +48,7 @@ class Doors:
     wall: WallClock
     worker: Callable[[threading.Event], JobRunner]
     import_report: Callable[[str], ImportReport]
+    canaries: Callable[[], CanaryReport]
 
 
 @dataclass(frozen=True, slots=True)

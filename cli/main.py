@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
 
     from cli.doors import JobRunner
     from config.settings import Settings
+    from schemas.canaries import CanaryReport
     from schemas.market import ImportReport
 
 app = typer.Typer(
@@ -109,6 +110,18 @@ def _open() -> Generator[Doors]:
 
             return Worker(system, name=_worker_name(), drain=drain)
 
+        def canaries() -> CanaryReport:
+            from datetime import date
+
+            from orchestrator.worker import check_canaries
+            from schemas.jobs import SimulationRequest
+
+            day = date(2020, 1, 2)  # any: the market that is asked is made up around it
+            models = (system.models[0],)
+            return check_canaries(
+                system, SimulationRequest(models=models, start_date=day, end_date=day)
+            )
+
         yield Doors(
             jobs=system.store.jobs,
             ticks=system.store.ticks,
@@ -124,6 +137,7 @@ def _open() -> Generator[Doors]:
             wall=system.wall,
             worker=worker,
             import_report=system.catalog.import_report,
+            canaries=canaries,
         )
 
 

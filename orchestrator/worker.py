@@ -99,7 +99,13 @@ class Worker:
             job = self._system.store.jobs.get(job_id)
             if job.state in ENDED:
                 return job
-            raise Conflict(f"job {job_id} is held by {job.worker or 'another worker'}")
+            if job.lease_until is None:
+                raise Conflict(f"job {job_id} has just become {job.state}: try again")
+            raise Conflict(
+                f"job {job_id} is held by {job.worker}, whose lease lasts until "
+                f"{job.lease_until:%Y-%m-%d %H:%M:%S} UTC and is extended while it lives: "
+                "if it was killed, try again then"
+            )
         self._work(job, watch)
         return self._system.store.jobs.get(job_id)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.doors import opened, root_of
-from cli.output import Json, print_json, print_line, print_table
+from cli.output import Json, counted, print_json, print_line, print_table
 
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from schemas.market import ImportReport
@@ -88,7 +88,9 @@ def validate(context: typer.Context, data: Data = "bundled", as_json: Json = Fal
     elif as_json:
         print_json({"name": data, "data_hash": info.data_hash, "rejected": []})
     else:
-        print_line(f"'{data}' is whole: {len(info.symbols)} symbols, data hash {info.data_hash}")
+        print_line(
+            f"'{data}' is whole: {counted(len(info.symbols), 'symbol')}, data hash {info.data_hash}"
+        )
 
 
 def _tell(report: ImportReport, *, as_json: bool) -> None:
@@ -96,8 +98,8 @@ def _tell(report: ImportReport, *, as_json: bool) -> None:
         print_json(report)
         return
     print_line(
-        f"'{report.name}': {report.rows_kept} of {report.rows_read} rows kept, "
-        f"{len(report.symbols)} symbols, data hash {report.data_hash}"
+        f"'{report.name}': {report.rows_kept} of {counted(report.rows_read, 'row')} kept, "
+        f"{counted(len(report.symbols), 'symbol')}, data hash {report.data_hash}"
     )
     for row in report.rejected[:_SHOWN_REASONS]:
         print_line(f"- {row.source}:{row.line} {row.symbol} {row.session}: {row.reason}")
@@ -105,4 +107,4 @@ def _tell(report: ImportReport, *, as_json: bool) -> None:
     if hidden > 0:
         reasons = Counter(row.reason for row in report.rejected).most_common(3)
         said = "; ".join(f"{reason} ({count})" for reason, count in reasons)
-        print_line(f"  and {hidden} more rejected rows, most often: {said}")
+        print_line(f"  and {counted(hidden, 'more rejected row')}, most often: {said}")

@@ -13,6 +13,8 @@ from cli.output import Json, print_json, print_line, print_table, progress
 from cli.outputs import prepare, write
 from cli.running import exit_code_of, run_here
 from cli.simulate import deliver
+from cli.standing import as_committed
+from cli.verdict import print_loans
 
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from schemas.api import JobView
@@ -20,6 +22,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
 
 app = typer.Typer(help="List, watch, stop and resume jobs, and take their files.")
 _POLL_SECONDS = 0.5
+_RESULTS = "results.json"
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="As `jobs list` shows it.")]
 
 
@@ -69,11 +72,18 @@ def show(context: typer.Context, job_id: JobId, as_json: Json = False) -> None:
     from schemas.api import JobView
 
     with opened(context) as doors:
-        view = JobView.of(doors.jobs.get(job_id))
+        job = as_committed(doors.jobs.get(job_id), doors.ticks)
+        told = job.request.mode == "loan" and _RESULTS in doors.artifacts.names(job_id)
+        results = doors.artifacts.get(job_id, _RESULTS) if told and not as_json else None
     if as_json:
-        print_json(view)
-    else:
-        _print_job(view)
+        print_json(JobView.of(job))
+        return
+    _print_job(JobView.of(job))
+    if results is not None:
+        from schemas.results import ResultsBundle
+
+        for each in ResultsBundle.model_validate_json(results).jobs:
+            print_loans(each)
 
 
 @app.command()

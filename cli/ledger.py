@@ -8,7 +8,7 @@ import typer
 
 from cli.doors import opened
 from cli.group import FAILED
-from cli.output import Json, print_json, print_line
+from cli.output import Json, counted, print_json, print_line
 
 app = typer.Typer(help="The hash-chained books of every run.")
 
@@ -39,7 +39,8 @@ def verify(
     else:
         for run, result in found:
             said = (
-                f"sound, {result.transactions} transactions, newest hash {result.ledger_hash}"
+                f"sound, {counted(result.transactions, 'transaction')}, "
+                f"newest hash {result.ledger_hash}"
                 if result.fault is None
                 else f"ALTERED at transaction {result.fault.transaction}: {result.fault.what}"
             )

@@ -36,6 +36,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def counted(number: int, noun: str) -> str:
+    """Say how many: `1 symbol`, `2 symbols`."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; a column whose name begins with `>` is aligned to the right."""
     from rich import box

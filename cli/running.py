@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cli.group import DONE, FAILED, INTERRUPTED, REFUSED, UNAVAILABLE
 from cli.output import note, print_table, progress
+from cli.verdict import decision_of, print_loans
 
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from collections.abc import Generator
@@ -72,30 +73,33 @@ def exit_code_of(job: Job) -> int:
 
 def summary(bundle: ResultsBundle) -> list[dict[str, object]]:
     """Return each run's headline figures, for `--json`."""
-    return [
-        {
-            "model": run.model,
-            "state": run.state,
-            "run_key": run.run_key,
-            "ledger_hash": run.ledger_hash,
-            "equity": run.curve.equity[-1] if run.curve.equity else None,
-            "total_return": run.metrics.total_return if run.metrics else None,
-            "sharpe": run.metrics.sharpe if run.metrics else None,
-            "max_drawdown": run.metrics.max_drawdown if run.metrics else None,
-            "costs": run.costs.total,
-            "trades": len(run.trades),
-            "loan_status": run.loan.final.status if run.loan else None,
-        }
-        for results in bundle.jobs
-        for run in results.runs
-    ]
+    return [_headline(run) for results in bundle.jobs for run in results.runs]
+
+
+def _headline(run: RunResult) -> dict[str, object]:
+    decision, reasons = decision_of(run) if run.loan else (None, None)
+    return {
+        "model": run.model,
+        "state": run.state,
+        "run_key": run.run_key,
+        "ledger_hash": run.ledger_hash,
+        "equity": run.curve.equity[-1] if run.curve.equity else None,
+        "total_return": run.metrics.total_return if run.metrics else None,
+        "sharpe": run.metrics.sharpe if run.metrics else None,
+        "max_drawdown": run.metrics.max_drawdown if run.metrics else None,
+        "costs": run.costs.total,
+        "trades": len(run.trades),
+        "loan_status": run.loan.final.status if run.loan else None,
+        "loan_decision": decision,
+        "loan_reasons": reasons,
+    }
 
 
 def print_results(bundle: ResultsBundle) -> None:
     """Print a table for each job: every run, then the yardsticks beside it."""
     for results in bundle.jobs:
-        if any(run.loan for run in results.runs):
-            _print_loans(results)
+        if results.request.mode == "loan":
+            print_loans(results)
         else:
             _print_arena(results)
 
@@ -130,24 +134,6 @@ def _arena_row(run: RunResult) -> Sequence[object]:
         f"{run.costs.total:,.2f}",
         len(run.trades),
     )
-
-
-def _print_loans(results: JobResults) -> None:
-    for run in results.runs:
-        loan = run.loan
-        if loan is None:
-            continue
-        rows: list[tuple[str, object]] = [
-            ("decision", "approved" if loan.months else loan.final.status),
-            ("status", loan.final.status.replace("_", " ")),
-            ("paid out / invested", f"{loan.paid_out:,.2f} / {loan.invested:,.2f}"),
-            ("instalments serviced", f"{len(loan.months)} of {len(loan.schedule.instalments)}"),
-            ("paid by the fund", f"{loan.final.paid_by_fund:,.2f}"),
-            ("paid by the borrower", f"{loan.final.paid_by_borrower:,.2f}"),
-            ("shortfall", f"{loan.shortfall_total:,.2f}"),
-            ("fund at the end", f"{loan.fund_value_end:,.2f}"),
-        ]
-        print_table(f"{results.title} · {run.model}", ("", ">"), rows)
 
 
 def _percent(value: float | None) -> str:

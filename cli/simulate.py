@@ -10,7 +10,7 @@ import typer
 from cli.borrower import read_borrower
 from cli.doors import Doors, opened, root_of
 from cli.group import DONE
-from cli.output import Json, note, print_json, print_line
+from cli.output import Json, counted, note, print_json, print_line
 from cli.outputs import prepare, write
 from cli.running import exit_code_of, print_results, run_here, summary
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
 DEMO_BORROWER = Path("examples/borrowers/maria-santos.json")
 DEMO_MODELS = ("buy-and-hold", "equal-weight", "momentum", "min-variance")
 DEMO_UNIVERSE = "bundled-20"
+# What a sentence about the whole request calls a thing, and what it is called here.
+_SPOKEN = {
+    "`mask`": "--mask",
+    "start_date": "--start",
+    "end_date": "--end",
+    "an application": "--application",
+}
 _OPTIONS = {
     "models": "--models",
     "start_date": "--start",
@@ -139,10 +146,22 @@ def _tell(bundle: ResultsBundle, folder: Path, job_ids: list[str], *, as_json: b
 
 def _submit(doors: Doors, request: SimulationRequest) -> Job:
     from orchestrator.submission import submit
+    from schemas.errors import InvalidRequest
 
-    job = submit(request, doors.admission, jobs=doors.jobs, wall=doors.wall)
-    note(f"job {job.job_id}: {len(job.runs)} run(s), {job.runs[0].sessions_total} sessions each")
+    try:
+        job = submit(request, doors.admission, jobs=doors.jobs, wall=doors.wall)
+    except InvalidRequest as error:
+        raise type(error)(_spoken(str(error))) from error
+    sessions = counted(job.runs[0].sessions_total, "session")
+    each = " each" if len(job.runs) > 1 else ""
+    note(f"job {job.job_id}: {counted(len(job.runs), 'run')}, {sessions}{each}")
     return job
+
+
+def _spoken(sentence: str) -> str:
+    for word, option in _SPOKEN.items():
+        sentence = sentence.replace(word, option)
+    return sentence
 
 
 def _request(values: dict[str, Any]) -> SimulationRequest:
@@ -155,7 +174,7 @@ def _request(values: dict[str, Any]) -> SimulationRequest:
     try:
         return SimulationRequest.model_validate(values)
     except ValidationError as error:
-        raise InvalidRequest(sentence_of(error, _OPTIONS)) from error
+        raise InvalidRequest(_spoken(sentence_of(error, _OPTIONS))) from error
 
 
 def _universe(text: str | None, universes: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:

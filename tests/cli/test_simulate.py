@@ -70,15 +70,16 @@ def test_a_loan_is_decided_and_serviced(run: Run) -> None:
         (("--universe", "AAPL,NOPE"), "unknown symbol 'NOPE'"),
         (("--universe", "tiny-3"), "unknown universe 'tiny-3'; known: bundled-20"),
         (("--data", "nowhere"), "there is no imported data set 'nowhere'"),
-        (("--start", "2020-02-01"), "end_date lies before start_date"),
+        (("--start", "2020-02-01"), "alphashield: --end lies before --start\n"),
         (("--start", "2020-13-01"), "--start: Input should be a valid date"),
         (("--start", "2020-01-04", "--end", "2020-01-05"), "has no session of XNYS"),
         (("--start", "2031-01-02", "--end", "2031-02-03"), "2031"),
         (("--cash", "-5"), "--cash: Input should be greater than 0"),
         (("--cadence", "hourly"), "--cadence: Input should be 'daily', 'weekly' or 'monthly'"),
-        (("--mode", "loan"), "loan mode needs an application"),
+        (("--mode", "loan"), "loan mode needs --application, trading mode takes none"),
+        (("--application", BORROWER), "loan mode needs --application, trading mode takes none"),
         (("--mode", "loan", "--application", "none.json"), "none.json cannot be read"),
-        (("--mask",), "masking is not available yet"),
+        (("--mask",), "masking is not available yet: leave --mask out"),
         (("--seed", "many"), "--seed"),
         (("--colour", "blue"), "No such option"),
     ],
@@ -108,6 +109,44 @@ def test_a_file_that_is_no_borrowers_is_refused(run: Run, tmp_path: Path, conten
     assert refused.code == 2, refused.err
     assert refused.err.startswith("alphashield: b.json: ")
     assert refused.err.count("\n") == 1
+
+
+def decide(run: Run, borrower: str, *words: str) -> Outcome:
+    return run(
+        *("simulate", "--models", "baseline:rules", "--mode", "loan", "--application"),
+        *(str(ROOT / "examples" / "borrowers" / f"{borrower}.json"), "--universe", "AAPL,KO"),
+        *("--start", "2019-12-02", "--end", "2020-02-10", *words),
+    )
+
+
+@pytest.mark.parametrize(
+    ("borrower", "decision", "said"),
+    [
+        ("devon-clarke", "refused", "- Housing, debts and the instalment take 58.5% of gross"),
+        ("james-okafor", "refused", "- The contract's APR is 4.27%; by Regulation Z it is 8.00%."),
+        ("yuki-tanaka", "referred", "- There are 2 full months of transactions; a decision"),
+    ],
+)
+def test_a_loan_that_was_not_granted_shows_every_reason_and_nothing_paid(
+    run: Run, *, borrower: str, decision: str, said: str
+) -> None:
+    told = decide(run, borrower, "--json").json
+    assert told["runs"][0]["loan_decision"] == decision
+    for shown in (decide(run, borrower), run("jobs", "show", told["job_ids"][0])):
+        assert shown.code == 0
+        assert f"· baseline:rules: {decision}\n" in shown.out
+        assert f"\n{said}" in shown.out
+        for reason in told["runs"][0]["loan_reasons"]:
+            assert f"\n- {reason}\n" in shown.out
+        assert "paid" not in shown.out
+        assert "invested" not in shown.out
+
+
+def test_a_loan_that_was_paid_out_shows_its_decision_and_what_was_paid(run: Run) -> None:
+    shown = decide(run, "maria-santos").out
+    assert "· baseline:rules: approved\n- " in shown
+    assert "4,000.00 / 6,000.00" in shown
+    assert "2 of 36" in shown
 
 
 def test_an_error_is_an_object_when_json_is_asked_for(run: Run) -> None:
@@ -150,3 +189,26 @@ def test_ctrl_c_leaves_a_job_that_goes_on_to_the_same_result(
     assert (tmp_path / "resumed" / "results.json").read_bytes() == (
         tmp_path / "undisturbed" / "results.json"
     ).read_bytes()
+
+
+def test_a_killed_run_shows_what_it_committed_and_says_when_it_can_go_on(
+    start: Callable[..., subprocess.Popen[str]], run: Run, store: Store
+) -> None:
+    span = ("--start", "2010-01-04", "--end", "2020-12-31", "--universe", "AAPL,KO,XOM")
+    process = start("simulate", "--models", "baseline:equal-weight", *span)
+    assert process.stderr is not None
+    job_id = process.stderr.readline().removeprefix("job ").partition(":")[0]
+    assert "running" in process.stderr.readline()
+    process.kill()
+    process.wait()
+    committed = list(store.ticks.ticks(f"{job_id}-0"))
+    shown = run("jobs", "show", job_id, "--json").json["runs"][0]
+    assert shown["sessions_done"] == len(committed)
+    assert shown["last_session"] == str(committed[-1].session)
+
+    refused = run("jobs", "resume", job_id)
+    assert refused.code == 3
+    lease = store.jobs.get(job_id).lease_until
+    assert lease is not None
+    assert f"lasts until {lease:%Y-%m-%d %H:%M:%S} UTC" in refused.err
+    assert "try again then" in refused.err

@@ -15,7 +15,7 @@ import typer
 
 from cli.doors import Root, opened, root_of
 from cli.group import FAILED, UNAVAILABLE
-from cli.output import Json, print_json, print_line, print_table
+from cli.output import Json, counted, print_json, print_line, print_table
 
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from cli.doors import Doors, Setup
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
 _LOCK = "requirements.lock"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\\\n]*)", re.MULTILINE)
 _LEAST_FREE_GB = 1.0
+_OF_VENDORS = ("_KEY", "_TOKEN", "_BASE_URL", "_DSN")
 
 
 class Finding(NamedTuple):
@@ -47,7 +48,7 @@ def doctor(
         return
     root = root_of(context)
     setup = root.setup()
-    findings = [_python(), _packages(), _home(setup), *_store(context, root), *_live(setup)]
+    findings = [_python(), _packages(), _home(setup), *_store(context, root), _vendors(setup)]
     bad = [finding for finding in findings if finding.state == "problem"]
     if as_json:
         print_json(
@@ -68,7 +69,9 @@ def doctor(
             ((s.variable, s.shown, s.meaning) for s in setup.settings),
         )
         print_line(
-            f"{len(bad)} problem(s)." if bad else "Nothing stands in the way; no key is needed."
+            f"{counted(len(bad), 'problem')}."
+            if bad
+            else "Nothing stands in the way; no key is needed."
         )
     if bad:
         raise typer.Exit(UNAVAILABLE)
@@ -161,9 +164,9 @@ def _stored(doors: Doors) -> list[Finding]:
     ]
 
 
-def _live(setup: Setup) -> list[Finding]:
-    """Say which outside services are not set up; none is needed for baselines."""
-    missing = [
-        s for s in setup.settings if s.variable.endswith(("_KEY", "_TOKEN")) and not s.is_set
-    ]
-    return [Finding(s.variable, "note", f"not set, so not available: {s.meaning}") for s in missing]
+def _vendors(setup: Setup) -> Finding:
+    """Say what the vendors' settings do: nothing yet, so that nobody buys a key for it."""
+    vendors = [s for s in setup.settings if s.variable.endswith(_OF_VENDORS)]
+    in_vain = ", ".join(s.variable for s in vendors if s.is_set)
+    says = "this version has no adapter for any, so no key or address of theirs is of use yet"
+    return Finding("vendors", "note", f"{says}; set in vain: {in_vain}" if in_vain else says)

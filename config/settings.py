@@ -22,6 +22,7 @@ from schemas.base import Message
 from schemas.errors import BadConfiguration
 
 PREFIX = "ALPHASHIELD_"
+_LATER = "its adapter is not in this version, so it changes nothing yet"
 _VENDORS = frozenset(
     {
         "mongodb_uri",
@@ -105,24 +106,47 @@ class Settings(BaseSettings):
         default=30.0, ge=0, le=3600, description="how long a worker finishes after SIGTERM"
     )
     live_trading: bool = Field(
-        default=False, description="real orders, if ALPACA_PAPER=false says so too"
+        default=False,
+        description="real orders, if ALPACA_PAPER=false says so too; there is no broker to send "
+        "them to in this version",
     )
-    alpaca_paper: bool = Field(default=True, description="paper orders at Alpaca; the safe default")
-    alpaca_api_key: SecretStr | None = Field(default=None, description="Alpaca: data and orders")
-    alpaca_secret_key: SecretStr | None = Field(default=None, description="Alpaca: data and orders")
-    anthropic_api_key: SecretStr | None = Field(default=None, description="models anthropic:…")
-    openai_api_key: SecretStr | None = Field(default=None, description="models openai:…")
+    alpaca_paper: bool = Field(
+        default=True,
+        description="paper orders at Alpaca, the safe default; there is no broker in this version",
+    )
+    alpaca_api_key: SecretStr | None = Field(
+        default=None, description=f"data and orders at Alpaca; {_LATER}"
+    )
+    alpaca_secret_key: SecretStr | None = Field(
+        default=None, description=f"data and orders at Alpaca; {_LATER}"
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        default=None, description=f"models anthropic:…; {_LATER}"
+    )
+    openai_api_key: SecretStr | None = Field(default=None, description=f"models openai:…; {_LATER}")
     openai_base_url: str | None = Field(
-        default=None, description="any OpenAI-compatible endpoint instead of OpenAI's own"
+        default=None,
+        description=f"any OpenAI-compatible endpoint instead of OpenAI's own; {_LATER}",
     )
-    voyage_api_key: SecretStr | None = Field(default=None, description="embeddings by Voyage")
-    pinecone_api_key: SecretStr | None = Field(default=None, description="vectors in Pinecone")
-    dwave_api_token: SecretStr | None = Field(default=None, description="D-Wave's samplers")
+    voyage_api_key: SecretStr | None = Field(
+        default=None, description=f"embeddings by Voyage; {_LATER}"
+    )
+    pinecone_api_key: SecretStr | None = Field(
+        default=None, description=f"vectors in Pinecone; {_LATER}"
+    )
+    dwave_api_token: SecretStr | None = Field(
+        default=None, description=f"D-Wave's samplers; {_LATER}"
+    )
     alphavantage_api_key: SecretStr | None = Field(
-        default=None, description="prices by Alpha Vantage"
+        default=None,
+        description=f"prices from Alpha Vantage; {_LATER}; its JSON files are imported without it",
     )
-    fred_api_key: SecretStr | None = Field(default=None, description="economic series by FRED")
-    sentry_dsn: SecretStr | None = Field(default=None, description="errors reported to Sentry")
+    fred_api_key: SecretStr | None = Field(
+        default=None, description=f"economic series by FRED; {_LATER}"
+    )
+    sentry_dsn: SecretStr | None = Field(
+        default=None, description=f"errors reported to Sentry; {_LATER}"
+    )
 
     @classmethod
     def settings_customise_sources(  # noqa: PLR0917 -- pydantic's signature

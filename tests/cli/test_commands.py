@@ -218,10 +218,30 @@ def test_the_doctor_names_what_is_missing_and_shows_no_secret(run: Run) -> None:
     assert "canary" not in said.out + said.err
     settings = {each["variable"]: each["shown"] for each in said.json["settings"]}
     assert settings["ANTHROPIC_API_KEY"] == "set"
-    findings = {each["what"]: each["state"] for each in said.json["findings"]}
-    assert findings["store"] == "ok"
-    assert findings["OPENAI_API_KEY"] == "note"
-    assert "not set, so not available" in run("doctor").out
+    findings = {each["what"]: each for each in said.json["findings"]}
+    assert findings["store"]["state"] == "ok"
+    assert findings["vendors"]["state"] == "note"
+    assert findings["vendors"]["says"].endswith("set in vain: ANTHROPIC_API_KEY")
+
+
+def test_the_doctor_promises_nothing_of_a_vendor_that_no_model_or_adapter_serves(run: Run) -> None:
+    said = run("doctor", "--json").json
+    vendors = next(each for each in said["findings"] if each["what"] == "vendors")
+    assert "no adapter" in vendors["says"]
+    meanings = {each["variable"]: each["meaning"] for each in said["settings"]}
+    for variable in ("ANTHROPIC_API_KEY", "OPENAI_BASE_URL", "DWAVE_API_TOKEN", "SENTRY_DSN"):
+        assert "its adapter is not in this version" in meanings[variable]
+    asked = (
+        "simulate",
+        "--models",
+        "anthropic:any",
+        "--start",
+        "2020-01-02",
+        "--end",
+        "2020-01-10",
+    )
+    refused = run(*asked, ANTHROPIC_API_KEY="canary-9f86d081")
+    assert (refused.code, "unknown model 'anthropic:any'" in refused.err) == (2, True)
 
 
 def test_the_doctor_reports_a_store_that_is_away_and_goes_on(run: Run) -> None:

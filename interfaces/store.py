@@ -67,7 +67,10 @@ class JobStore(Protocol):
         ...
 
     def request_cancel(self, job_id: str, *, now: datetime) -> Job:
-        """Cancel a queued job at once, ask a running one to stop; `Conflict` when it has ended."""
+        """Cancel a job nobody works on at once, ask a running one to stop.
+
+        A running job whose lease has ended is nobody's. `Conflict` when it has ended.
+        """
         ...
 
     def resume(self, job_id: str, *, now: datetime) -> Job:
@@ -109,8 +112,8 @@ class TickStore(Protocol):
 class ArtifactStore(Protocol):
     """Finished files of a job: results, report, tables. Written whole or not at all."""
 
-    def put(self, job_id: str, name: str, content: bytes) -> None:
-        """Store or replace a file."""
+    def put(self, job_id: str, name: str, content: bytes, *, fence: int = 0) -> None:
+        """Store or replace a file; `Conflict`, and nothing, when a higher fence has written it."""
         ...
 
     def get(self, job_id: str, name: str) -> bytes:

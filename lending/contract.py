@@ -204,7 +204,8 @@ def _differences(facts: _Facts) -> Iterator[ContractFinding]:
         if stated is not None and stated != expected:
             yield facts.finding(
                 f"{name}_differs",
-                f"The contract's {_EXPECTED[name]} is {stated}, the application's {expected}.",
+                f"The contract's {_EXPECTED[name]} is {_shown(name, stated)}, "
+                f"the application's {_shown(name, expected)}.",
                 name,
             )
     fee = facts.stated("origination_fee")
@@ -215,6 +216,10 @@ def _differences(facts: _Facts) -> Iterator[ContractFinding]:
             f"{facts.application.origination_fee}.",
             "origination_fee",
         )
+
+
+def _shown(name: str, value: Decimal) -> str:
+    return f"{value * 100:.2f} %" if name == "rate_annual" else f"{value}"
 
 
 def _recomputed(facts: _Facts) -> Iterator[ContractFinding]:

@@ -101,9 +101,7 @@ def estimate_tax(
 def _table_of(year: int) -> TaxYear:
     years = tax_tables().years
     if year not in years:
-        raise InvalidRequest(
-            f"There is no federal tax table for {year}; there are {min(years)} to {max(years)}."
-        )
+        raise InvalidRequest(f"There is no federal tax table for {year}.")
     return years[year]
 
 

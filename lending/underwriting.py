@@ -180,7 +180,11 @@ def underwrite(
         *_history_reasons(application, observed, policy),
     ]
     if contract is not None and not contract.acceptable:
-        reasons.append(_reason("contract_violation", contract.statement))
+        reasons.extend(
+            _reason("contract_violation", finding.sentence)
+            for finding in contract.findings
+            if finding.severity == "violation"
+        )
     return UnderwritingResult(
         decision=_decide(reasons),
         reasons=tuple(reasons),

@@ -368,7 +368,12 @@ class _HouseholdTools:
         ordinary_income: arg.YearIncome = None,
         long_term_gains: arg.Gains = ZERO,
     ) -> TaxEstimate:
-        """Estimate US federal income tax with the standard deduction; not a tax return."""
+        """Estimate US federal income tax with the standard deduction; not a tax return.
+
+        The year may be the present one or one before it: later tables are not known yet.
+        """
+        if year > self._desk.today().year:
+            raise LookAhead(f"No tax table after {self._desk.today().year} is known yet.")
         if filing_status is None:
             filing_status = self._desk.application("filing_status").filing_status
         if ordinary_income is None:

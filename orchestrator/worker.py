@@ -191,8 +191,8 @@ class Worker:
             canaries=canaries,
         )
         for name, content in files.items():
-            lease.renew()  # files have no fence of their own: ask the job's before each
-            store.artifacts.put(job.job_id, name, content)
+            lease.renew()  # long files must not outlast it
+            store.artifacts.put(job.job_id, name, content, fence=job.fence)
 
     def _market(self, job: Job) -> MarketData:
         return self._system.catalog.open(job.request.data)

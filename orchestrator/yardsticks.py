@@ -1,7 +1,7 @@
 """What a run is measured against: the index, and an equal-weight portfolio without costs.
 
-Both are computed from prices alone, by other code than the exchange's. Both enter at the first
-session's close for close-only data, else at its open, and pay nothing.
+Both are computed from prices alone, by other code than the exchange's. They trade at the price that
+a run's orders fill at, the open or, for close-only data, the close, and pay nothing.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ def index_yardstick(
 def equal_weight_yardstick(
     view: MarketView, symbols: Sequence[str], sessions: Sequence[date], capital: Decimal
 ) -> BenchmarkResult | None:
-    """Return equal weights, renewed at the close of each month's first session, no costs.
+    """Return equal weights, renewed in each month's first session, no costs.
 
-    A symbol joins at the first renewal at which it has a price; None when none has one.
+    A symbol joins at the first renewal at which it has a price, and leaves at the first at which
+    it has none, for its last close. None when no symbol has a price at the start.
     """
     pairs = [
         _aligned(view.bars(symbol, start=sessions[0], end=sessions[-1]), sessions)
@@ -56,12 +57,12 @@ def equal_weight_yardstick(
     units = _spread(float(capital), entries[0])
     values = np.empty(len(sessions))
     for t, session in enumerate(sessions):
+        if t and session.month != sessions[t - 1].month and np.isfinite(entries[t]).any():
+            units = _spread(_worth(units, entries[t], closes[t - 1]), entries[t])
         values[t] = np.nansum(units * closes[t])
-        if t and session.month != sessions[t - 1].month:
-            units = _spread(values[t], closes[t])
     return _result(
         "equal-weight",
-        "equal weights of the universe, renewed monthly, no costs",
+        "equal weights of the universe, renewed in each month's first session, no costs",
         sessions=sessions,
         values=values,
         capital=capital,
@@ -74,6 +75,12 @@ def levels_of(benchmark: BenchmarkResult, capital: Decimal) -> dict[date, float]
         session: float(value / capital)
         for session, value in zip(benchmark.sessions, benchmark.equity, strict=True)
     }
+
+
+def _worth(units: Floats, prices: Floats, before: Floats) -> float:
+    """Value units at the prices, or at the closes before where there is none."""
+    known = np.asarray(np.where(np.isfinite(prices), prices, before), dtype=np.float64)
+    return float(np.nansum(units * known))
 
 
 def _spread(value: float, prices: Floats) -> Floats:

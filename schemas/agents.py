@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from schemas.base import Message, Money, Rate, Sha256, Symbol, Weight
+from schemas.loan import Ratio
 
 AgentName = Literal["lender", "alpha_trading", "spending_guard", "budget", "tax", "contract"]
 AGENTS: tuple[AgentName, ...] = (
@@ -50,10 +51,10 @@ class LenderDecision(AgentOutput):
     fund_payment: Money | None = Field(
         default=None, description="service: what the fund should pay of the instalment, in money"
     )
-    payment_coverage: Rate | None = Field(
+    payment_coverage: Ratio | None = Field(
         default=None, description="(disposable income + expected fund income) ÷ instalment"
     )
-    fund_coverage: Rate | None = Field(
+    fund_coverage: Ratio | None = Field(
         default=None, description="expected monthly income of the fund ÷ instalment; reported only"
     )
     apr_annual: Rate | None = Field(default=None, description="Regulation Z actuarial APR")
@@ -89,7 +90,7 @@ class BudgetAssessment(AgentOutput):
     kind: Literal["budget"] = "budget"
     action: Literal["affordable", "tight", "unaffordable"]
     disposable_income: Money = Field(description="per month, before the new instalment")
-    expense_ratio: Rate = Field(description="living costs and debt service ÷ net income")
+    expense_ratio: Ratio = Field(description="living costs and debt service ÷ net income")
     available_for_instalment: Money = Field(description="per month")
 
 
@@ -100,7 +101,7 @@ class TaxAssessment(AgentOutput):
     action: Literal["none", "set_aside", "harvest"]
     tax_year: int
     estimated_tax: Money
-    effective_rate: Rate
+    effective_rate: Ratio
     harvest_symbols: tuple[Symbol, ...] = ()
 
 

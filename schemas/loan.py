@@ -176,7 +176,7 @@ class AprResult(Message):
     `first_odd_fraction` of one after the advance.
     """
 
-    apr_annual: Rate
+    apr_annual: Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
     rate_annual: Rate
     finance_charge: Money
     amount_financed: Money

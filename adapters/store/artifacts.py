@@ -16,7 +16,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from adapters.store.calls import Documents, compare_and_set, insert, repeated
-from schemas.errors import InvalidRequest, NotFound, UntrustworthyData
+from schemas.errors import Conflict, InvalidRequest, NotFound, UntrustworthyData
 
 INDEXES = [IndexModel([("job_id", 1)], name="job")]
 
@@ -32,22 +32,31 @@ class MongoArtifactStore:
         self._files = files
         self._pieces = pieces
 
-    def put(self, job_id: str, name: str, content: bytes) -> None:
-        """Store or replace a file."""
+    def put(self, job_id: str, name: str, content: bytes, *, fence: int = 0) -> None:
+        """Store or replace a file; `Conflict` when a higher fence has written it."""
         if len(content) > MAX_FILE_BYTES:
             raise InvalidRequest(f"a file of {len(content)} bytes is too large to be stored")
         packed = zlib.compress(content, 1)
         digest = hashlib.sha256(content).hexdigest()
         file = uuid.uuid4().hex
         count = -(-len(packed) // _PIECE_BYTES)
-        version = {"file": file, "pieces": count, "bytes": len(content), "sha256": digest}
+        version: dict[str, Any] = {
+            "file": file,
+            "pieces": count,
+            "bytes": len(content),
+            "sha256": digest,
+        }
+        version["fence"] = fence
         for number in range(count):
             piece = packed[number * _PIECE_BYTES : (number + 1) * _PIECE_BYTES]
             self._write_piece(_piece(version, number), piece)
-        replaced = self._name(job_id, name, version)
+        try:
+            replaced = self._name(job_id, name, version)
+        except Conflict:
+            self._drop(version)
+            raise
         if replaced is not None:
-            pieces = [_piece(replaced, number) for number in range(replaced["pieces"])]
-            repeated(lambda: self._pieces.delete_many({"_id": {"$in": pieces}}))
+            self._drop(replaced)
 
     def get(self, job_id: str, name: str) -> bytes:
         """Return the file; `NotFound`."""
@@ -85,8 +94,14 @@ class MongoArtifactStore:
                 fresh = {"_id": identity, "job_id": job_id, "name": name, **version}
                 if insert(self._files, fresh):
                     return None
+            elif named.get("fence", 0) > version["fence"]:
+                raise Conflict("another worker has written this file")
             elif compare_and_set(self._files, {"_id": identity, "file": named["file"]}, version):
                 return named
+
+    def _drop(self, version: dict[str, Any]) -> None:
+        pieces = [_piece(version, number) for number in range(version["pieces"])]
+        repeated(lambda: self._pieces.delete_many({"_id": {"$in": pieces}}))
 
     def _find(self, job_id: str, name: str) -> dict[str, Any] | None:
         return repeated(lambda: self._files.find_one({"_id": _identity(job_id, name)}))

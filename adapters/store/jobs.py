@@ -113,12 +113,15 @@ class MongoJobStore:
         return self.get(job_id)
 
     def request_cancel(self, job_id: str, *, now: datetime) -> Job:
-        """Cancel a queued or paused job at once, ask a running one to stop."""
+        """Cancel a job nobody works on at once, ask a running one to stop."""
         while True:
             document = self._document(job_id)
             state = document["state"]
-            if state == "running":
+            if state == "running" and document["_lease"] > _micros(now):
                 change: dict[str, Any] = {"cancel_requested": True}
+            elif state == "running":  # nobody's: whoever had it and comes back must not write
+                gone = {"state": "cancelled", "fence": document["fence"] + 1, **_NOBODY}
+                change = {"cancel_requested": True, **gone}
             elif state in ("queued", "paused"):
                 change = {"cancel_requested": True, "state": "cancelled"}
             else:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from lending.underwriting import underwrite
-from schemas.household import ContractReviewResult, ObservedFinances
+from schemas.household import ContractFinding, ContractReviewResult, ObservedFinances
 from tests.lending.loan_samples import application
 
 OBSERVED = ObservedFinances(months=4, income_monthly=Decimal(4200), spending_monthly=Decimal(3200))
@@ -48,9 +48,16 @@ def test_a_short_or_missing_history_goes_to_a_person():
 
 
 def test_a_contract_that_breaks_a_rule_refuses():
+    costly = ContractFinding(
+        rule="prepayment_penalty",
+        severity="violation",
+        sentence="Paying early costs extra.",
+        line=3,
+        clause="A penalty is due.",
+    )
     contract = ContractReviewResult(
         terms=(),
-        findings=(),
+        findings=(costly, costly.model_copy(update={"severity": "info"})),
         recomputed_instalment=None,
         recomputed_apr_annual=None,
         acceptable=False,
@@ -58,7 +65,7 @@ def test_a_contract_that_breaks_a_rule_refuses():
     )
     result = underwrite(application(), observed=OBSERVED, contract=contract)
     assert result.decision == "refuse"
-    assert result.reasons[0].sentence == "Paying early costs extra."
+    assert [reason.sentence for reason in result.reasons] == ["Paying early costs extra."]
 
 
 @pytest.mark.parametrize(

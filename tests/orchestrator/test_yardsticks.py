@@ -11,7 +11,7 @@ import pytest
 
 from adapters.market.table import PriceTable
 from orchestrator.yardsticks import equal_weight_yardstick, index_yardstick, levels_of
-from tests.orchestrator.markets import BENCHMARK, DAYS, EXCHANGE, NYSE, SYMBOLS, market
+from tests.orchestrator.markets import BENCHMARK, DAYS, EXCHANGE, NYSE, SYMBOLS, market, table
 
 CAPITAL = Decimal("100000.00")
 SESSIONS = NYSE.sessions(date(2020, 1, 15), date(2020, 4, 15))
@@ -41,7 +41,7 @@ def test_the_index_is_bought_once_and_held(close_only: bool) -> None:
 
 
 @pytest.mark.parametrize("close_only", [True, False])
-def test_equal_weights_are_renewed_at_the_close_of_each_months_first_session(
+def test_equal_weights_are_renewed_at_the_fill_price_of_each_months_first_session(
     close_only: bool,
 ) -> None:
     prices = market(close_only=close_only)
@@ -49,16 +49,18 @@ def test_equal_weights_are_renewed_at_the_close_of_each_months_first_session(
     found = equal_weight_yardstick(prices.view(VIEW_AT), symbols, SESSIONS, CAPITAL)
     assert found is not None
     closes = frame(prices, "close")[list(symbols)]
-    entry = frame(prices, "close" if close_only else "open")[list(symbols)].iloc[0]
+    fills = frame(prices, "close" if close_only else "open")[list(symbols)]
+    entry = fills.iloc[0]
     firsts = [
         s for s, before in zip(SESSIONS[1:], SESSIONS, strict=False) if s.month != before.month
     ]
     expected, value = [], float(CAPITAL)
     for session in SESSIONS:
-        worth = float((value / len(symbols) * closes.loc[pd.Timestamp(session)] / entry).sum())
-        expected.append(worth)
+        now = pd.Timestamp(session)
         if session in firsts:
-            value, entry = worth, closes.loc[pd.Timestamp(session)]
+            value = float((value / len(symbols) * fills.loc[now] / entry).sum())
+            entry = fills.loc[now]
+        expected.append(float((value / len(symbols) * closes.loc[now] / entry).sum()))
     assert [float(each) for each in found.equity] == pytest.approx(expected, abs=0.005001)
 
 
@@ -73,8 +75,25 @@ def test_a_symbol_joins_at_the_first_renewal_after_its_listing() -> None:
     same = [a == b for a, b in zip(with_.equity, without.equity, strict=True)]
     renewal = SESSIONS.index(date(2020, 3, 2))
     assert SESSIONS[renewal] > EXCHANGE > SESSIONS[0]
-    assert all(same[: renewal + 1])
-    assert not any(same[renewal + 1 :])
+    assert all(same[:renewal])
+    assert not any(same[renewal:])
+
+
+def test_a_symbol_that_ended_leaves_at_the_next_renewal_for_its_last_close() -> None:
+    prices = np.column_stack([frame(market(), "close")[name] for name in (*SYMBOLS, BENCHMARK)])
+    closes = np.full((len(DAYS), len(SYMBOLS) + 1), np.nan)
+    closes[[DAYS.index(session) for session in SESSIONS]] = prices
+    last = SESSIONS.index(date(2020, 1, 21))
+    closes[DAYS.index(SESSIONS[last]) + 1 :, 1] = np.nan
+    ended = table(closes, closes, close_only=True)
+    found = equal_weight_yardstick(ended.view(VIEW_AT), SYMBOLS[:2], SESSIONS, CAPITAL)
+    assert found is not None
+    renewal = next(n for n, session in enumerate(SESSIONS) if session.month == 2)
+    growth = prices[:, :2] / prices[0, :2]
+    worth = 50_000 * (growth[renewal, 0] + growth[last, 1])
+    alone = worth * growth[-1, 0] / growth[renewal, 0]
+    assert float(found.equity[renewal]) == pytest.approx(worth, abs=0.01)
+    assert float(found.equity[-1]) == pytest.approx(alone, abs=0.01)
 
 
 def test_without_a_price_at_the_start_there_is_no_yardstick() -> None:

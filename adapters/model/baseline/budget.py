@@ -39,7 +39,7 @@ def decide(ask: Ask) -> BudgetAssessment:
         ),
         confidence=1.0,
         disposable_income=left,
-        expense_ratio=min(ratio, Decimal(100)),
+        expense_ratio=ratio,
         available_for_instalment=max(left, Decimal("0.00")),
         features={"disposable_income": float(left), "instalment": float(instalment)},
     )

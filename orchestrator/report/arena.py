@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from orchestrator.report.orders import ended, fate_of, hindered, untraded
 from orchestrator.report.words import (
     count,
     listing,
@@ -62,6 +63,11 @@ class Standing:
     def gain(self) -> float:
         """The last equity over the starting capital, minus one."""
         return float(self.end / self.capital) - 1
+
+    @property
+    def traded(self) -> bool:
+        """Whether there is anything to judge: a model that never traded is cash."""
+        return self.run is None or bool(self.run.trades)
 
     def growth(self) -> list[float]:
         """Return the curve in units of the capital, which stands before the first session."""
@@ -136,14 +142,29 @@ def lead_t(one: Standing, other: Standing) -> float | None:
 def arena_verdict(job: JobResults) -> Verdict:
     """Say which models beat which yardstick, by how much, and what that is worth.
 
-    Only runs that finished are compared.
+    Only runs that finished and traded are compared; one that never traded is cash.
     """
     started, yardsticks = standings(job)
-    models = [one for one in started if one.run and one.run.state == "completed"]
-    unfinished = [("Did not finish", said) for said in _unfinished(job)]
+    finished = [one for one in started if one.run and one.run.state == "completed"]
+    models = [one for one in finished if one.traded]
+    idle = [one for one in finished if not one.traded]
+    apart = [*_idle(idle, job.dataset.currency), *_hindered(models)]
+    apart += [("Did not finish", said) for said in _unfinished(job)]
     if not models:
-        return Verdict("No run finished, so nothing is compared.", tuple(unfinished), ())
-    currency = job.dataset.currency
+        headline = _none_traded(idle) if idle else "No run finished, so nothing is compared."
+        return Verdict(headline, tuple(apart), _tiles(job, None, yardsticks) if idle else ())
+    said = [*_compared(models, yardsticks, job.dataset.currency), *apart]
+    headline = _headline(models, yardsticks)
+    if idle:
+        headline = f"{headline.rstrip('.')}; {listing(one.name for one in idle)} never traded."
+    best = max(models, key=lambda one: one.end)
+    return Verdict(headline, tuple(said), _tiles(job, best, yardsticks))
+
+
+def _compared(
+    models: list[Standing], yardsticks: list[Standing], currency: str
+) -> list[tuple[str, str]]:
+    """Compare models that finished and traded."""
     best = max(models, key=lambda one: one.end)
     said = [("The best", _best(best, yardsticks, currency, alone=len(models) == 1))]
     said += [(f"Against {other.name}", _against(models, other)) for other in yardsticks]
@@ -152,9 +173,28 @@ def arena_verdict(job: JobResults) -> Verdict:
         hardest = _strongest(yardsticks)
         said += [("Luck or skill", text) for text in _luck(best, hardest, len(models))]
     said += [("Risk", text) for text in _risk(best, yardsticks)]
-    said += [("Costs", text) for text in _costs(models, currency)]
-    headline = _headline(models, yardsticks)
-    return Verdict(headline, (*said, *unfinished), _tiles(job, best, yardsticks))
+    return said + [("Costs", text) for text in _costs(models, currency)]
+
+
+def _none_traded(idle: list[Standing]) -> str:
+    if len(idle) == 1:
+        return f"{idle[0].name} never traded."
+    return f"{'Neither' if len(idle) == 2 else 'None'} of the {count(len(idle), 'model')} traded."
+
+
+def _idle(idle: list[Standing], currency: str) -> list[tuple[str, str]]:
+    write = money(currency)
+    told = [(one, untraded(fate_of(one.run))) for one in idle if one.run]
+    end = "in cash throughout, so it is compared with nothing."
+    return [
+        ("Never traded", f"{one.name} never traded: {why}. It held its {write(one.end)} {end}")
+        for one, why in told
+    ]
+
+
+def _hindered(models: list[Standing]) -> list[tuple[str, str]]:
+    told = [(one.name, hindered(fate_of(one.run))) for one in models if one.run]
+    return [("Orders refused", f"{name}: {said}.") for name, said in told if said]
 
 
 def _unfinished(job: JobResults) -> list[str]:
@@ -277,13 +317,14 @@ def _costs(models: list[Standing], currency: str) -> list[str]:
 
 
 def _tiles(
-    job: JobResults, best: Standing, yardsticks: list[Standing]
+    job: JobResults, best: Standing | None, yardsticks: list[Standing]
 ) -> tuple[tuple[str, str, str], ...]:
-    tiles = [("Best model", percent(best.gain, plus=True), best.name)]
+    tiles = [("Best model", percent(best.gain, plus=True), best.name)] if best else []
     for k, other in enumerate(yardsticks[:2], 1):
         label = f"Yardstick {k}" if len(yardsticks) > 1 else "Yardstick"
         tiles.append((label, percent(other.gain, plus=True), other.name))
     refused = sum(len(run.refused_orders) for run in job.runs)
     trades = sum(len(run.trades) for run in job.runs)
-    tiles.append(("Trades", f"{trades:,}", f"{count(refused, 'order')} refused"))
+    failed = ended([order for run in job.runs for order in run.refused_orders])
+    tiles.append(("Trades", f"{trades:,}", f"{count(refused, 'order')} {failed}"))
     return tuple(tiles)

@@ -172,7 +172,8 @@ def area_chart(
     """Draw the area between a curve and 0, with a yardstick's curve, and mark the lowest point."""
     if not line.points:
         return Markup()
-    first, last = line.points[0][0], line.points[-1][0]
+    days = [when for when, _ in (*line.points, *(beside.points if beside else ()))]
+    first, last = min(days), max(days)
     x = Scale(first.toordinal(), last.toordinal(), frame.left, frame.x_end)
     others = [v for _, v in beside.points] if beside else []
     y = Scale(*axis.range([*(v for _, v in line.points), *others]), frame.y_end, frame.top)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,7 +22,7 @@ from orchestrator.report.charts import (
 )
 from orchestrator.report.loan import paid
 from orchestrator.report.svg import Frame
-from orchestrator.report.words import Writer, listing, money, percent
+from orchestrator.report.words import SMALL, Writer, count, listing, money, percent
 from schemas.loan import CoverageSimulation
 from schemas.results import LoanResult, RunResult
 
@@ -89,9 +89,14 @@ def _axis_money(write: Writer) -> Callable[[float], str]:
             if abs(value) >= size:
                 scaled = value / (1e3 if letter == "k" else size)
                 return write(scaled, 0 if scaled == round(scaled) else 1) + letter
-        return write(value, 0)
+        return write(value)
 
     return short
+
+
+def _places(values: Iterable[float]) -> int:
+    """Small accounts are read out with their cents."""
+    return 2 if max(map(abs, values), default=0.0) < SMALL else 0
 
 
 def _sign(currency: str) -> str:
@@ -108,7 +113,7 @@ def equity_figure(
             one.name,
             tuple(zip(one.sessions, map(float, one.equity), strict=True)),
             one.style,
-            percent(one.gain, 0, plus=True),
+            percent(one.gain, 0, plus=True) if one.traded else "never traded",
         )
         for one in sorted([*models, *yardsticks], key=lambda one: -one.end)
     ]
@@ -117,7 +122,7 @@ def equity_figure(
     said = listing(f"{line.name} {line.note}" for line in lines)
     label = f"Equity at each close. At the end: {said}."
     tall = max(380.0, 15.0 * len(lines) + 60)
-    room = 62 + 6.6 * max(len(line.name) for line in lines)
+    room = 26 + 6.6 * max(len(line.name) + max(len(line.note), 5) for line in lines)
     wide = Frame(960, tall, left=52, right=min(room, 260), top=14)
     narrow = Frame(380, max(300.0, 15.0 * len(lines)), left=42, right=18, narrow=True)
     return Figure(
@@ -130,7 +135,7 @@ def equity_figure(
             Key(line.style, f"{line.name} {line.note}", LETTERS[k % len(LETTERS)])
             for k, line in enumerate(lines)
         ),
-        _readout(lines, _sign(currency), 0),
+        _readout(lines, _sign(currency), _places(v for line in lines for _, v in line.points)),
     )
 
 
@@ -211,7 +216,7 @@ def payers_figure(loan: LoanResult, currency: str) -> Figure:
         for field, name, _ in PAYERS
     }
     axis = Axis(_axis_money(write), zero=True, count=4)
-    label = f"Who paid {len(names)} instalments: {listing(said.values())}."
+    label = f"Who paid {count(len(names), 'instalment')}: {listing(said.values())}."
     data = {
         "labels": [f"No. {m.number}, {m.settled_on.isoformat()}" for m in loan.months],
         "unit": _sign(currency),
@@ -255,7 +260,7 @@ def fund_figure(run: RunResult, loan: LoanResult, currency: str) -> Figure:
         tuple(
             Key(line.style, f"{line.name} {line.note}", LETTERS[k]) for k, line in enumerate(lines)
         ),
-        _readout(lines, _sign(currency), 0),
+        _readout(lines, _sign(currency), _places(v for line in lines for _, v in line.points)),
     )
 
 

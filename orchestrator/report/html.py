@@ -20,6 +20,9 @@ from orchestrator.report.words import MONTHS, count, day, number, percent, rate
 from schemas.market import DatasetInfo
 from schemas.results import ResultsBundle
 
+PRICES_ENDED = "no price after"
+"""How an assumption on symbols whose prices end before the run does is told from the others."""
+
 
 @cache
 def _environment() -> Environment:
@@ -70,7 +73,10 @@ def render_report(bundle: ResultsBundle, *, manifest_repeat: str) -> str:
         .render(
             bundle=bundle,
             jobs=jobs,
-            datasets=[(dataset, caveats(dataset)) for dataset in datasets.values()],
+            datasets=[
+                (dataset, [*caveats(dataset), *_ended(bundle, name)])
+                for name, dataset in datasets.items()
+            ],
             repeat=manifest_repeat,
             policy=policy,
             style=style,
@@ -95,6 +101,12 @@ def caveats(dataset: DatasetInfo) -> list[str]:
     if dataset.adjustment == "unknown" and "adjust" not in told:
         said.append("Whether prices are adjusted for splits and dividends is not known.")
     return said
+
+
+def _ended(bundle: ResultsBundle, dataset: str) -> list[str]:
+    """Return the assumptions on symbols whose prices ended early: they bear on every figure."""
+    said = (text for job in bundle.jobs if job.dataset.name == dataset for text in job.assumptions)
+    return list(dict.fromkeys(text for text in said if PRICES_ENDED in text.lower()))
 
 
 def _title(bundle: ResultsBundle) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
 from orchestrator.report.arena import Verdict
+from orchestrator.report.orders import fate_of, hindered, untraded
 from orchestrator.report.words import (
     Writer,
     count,
@@ -17,10 +19,13 @@ from orchestrator.report.words import (
     rate,
     sentence,
 )
-from schemas.agents import LenderDecision
+from schemas.agents import ContractReview, LenderDecision, Reason
 from schemas.base import ZERO
 from schemas.loan import CoverageSimulation, PlainLoanComparison
 from schemas.results import JobResults, LoanResult, RunResult
+
+_BROKEN = "contract_violation"
+_BETWEEN = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,31 @@ def lender_decision(run: RunResult) -> LenderDecision | None:
     return None
 
 
+def stated_reasons(run: RunResult) -> tuple[str, ...]:
+    """Return each reason of the lender's decision in a sentence of its own.
+
+    A broken contract is one reason to the lender, joined and cut to fit: the contract agent's own
+    findings stand in its place.
+    """
+    decision = lender_decision(run)
+    found: list[str] = []
+    for reason in decision.reasons if decision else ():
+        found += _violations(run) or _apart(reason) if reason.code == _BROKEN else [reason.sentence]
+    return tuple(dict.fromkeys(sentence(text) for text in found))
+
+
+def _violations(run: RunResult) -> list[str]:
+    for record in run.decisions:
+        output = record.decision.output
+        if isinstance(output, ContractReview) and output.violations:
+            return [reason.sentence for reason in output.violations]
+    return []
+
+
+def _apart(reason: Reason) -> list[str]:
+    return _BETWEEN.split(reason.sentence.strip())
+
+
 def loan_verdict(job: JobResults, run: RunResult) -> Verdict:
     """Say whether the loan was granted and why, whether it funds itself, and how it went."""
     loan = run.loan
@@ -70,6 +100,7 @@ def loan_verdict(job: JobResults, run: RunResult) -> Verdict:
         ("With the borrower", [_payment(loan, write)]),
         ("The decision", _decision(run, loan)),
         ("What happened", _course(loan, write)),
+        ("The fund’s orders", _orders(run)),
         ("What could have", _chance(loan.simulation, write)),
         ("Beside a plain loan", _plain(loan.comparison, write)),
         ("Did not finish", _unfinished(run)),
@@ -83,6 +114,15 @@ def _unfinished(run: RunResult) -> list[str]:
         return []
     why = f": {run.error.rstrip('.')}" if run.error else ""
     return [f"The run did not finish ({run.state.replace('_', ' ')}){why}."]
+
+
+def _orders(run: RunResult) -> list[str]:
+    """Say that the fund was never invested, or that many of its orders came to nothing."""
+    fate = fate_of(run)
+    if run.loan and run.loan.months and not fate.filled and not any(run.curve.market_value):
+        return [f"The fund was never invested: {untraded(fate)}. It lay in cash throughout."]
+    said = hindered(fate)
+    return [f"Of what the fund was to trade, {said}."] if said else []
 
 
 def outcome(run: RunResult, loan: LoanResult) -> str:
@@ -117,10 +157,12 @@ def _decision(run: RunResult, loan: LoanResult) -> list[str]:
         return [f"{loan.borrower}’s application was not decided."]
     if decision is None:
         return [who + "."]
-    if decision.reasons:
-        reasons = " ".join(sentence(reason.sentence) for reason in decision.reasons)
-        lead = f"{who} for {count(len(decision.reasons), 'stated reason')}"
-        return [f"{lead}: {reasons}"]
+    reasons = stated_reasons(run)
+    if reasons:
+        lead = f"{who} for {count(len(reasons), 'stated reason')}:"
+        if len(reasons) == 1:
+            return [lead, *reasons]
+        return [lead, *(f"({k}) {reason}" for k, reason in enumerate(reasons, 1))]
     return [f"{who}: {sentence(decision.rationale)}" if decision.rationale else who + "."]
 
 
@@ -137,8 +179,9 @@ def _fund(loan: LoanResult, write: Writer) -> str:
         f"{cents(cover.fund_coverage)} ({write(cover.instalment, 2)} a month)"
     )
     if cover.funds_itself:
-        return f"{text}; drawn down as well, it would pay all {months} instalments."
-    lasts = f"{cover.months_fund_alone} of {months} instalments"
+        every = "the only instalment" if months == 1 else f"all {months} instalments"
+        return f"{text}; drawn down as well, it would pay {every}."
+    lasts = f"{cover.months_fund_alone} of {count(months, 'instalment')}"
     return f"{text}; used up completely, the fund alone would last {lasts}."
 
 
@@ -191,12 +234,12 @@ def _chance(simulation: CoverageSimulation | None, write: Writer) -> list[str]:
         return []
     source = simulation.source
     known = (
-        f"drawn from {source.history_months} months known at the application ({len(source.symbols)}"
-        " symbols)"
+        f"drawn from {count(source.history_months, 'month')} known at the application "
+        f"({count(len(source.symbols), 'symbol')})"
         if source
         else "of the fund"
     )
-    text = f"In {simulation.paths:,} simulated paths {known}, "
+    text = f"In {count(simulation.paths, 'simulated path')} {known}, "
     if simulation.probability_any_shortfall == 0:
         text += "no instalment was ever missed"
     else:

@@ -74,51 +74,47 @@ _FIGURES = (
 
 
 def metric_rows(columns: Sequence[Standing], write: Writer) -> list[MetricRow]:
-    """Return the figures of models and yardsticks, the best of each row marked."""
+    """Return the figures of models and yardsticks, the best of each row marked.
+
+    A run that never traded is cash: its figures are shown, and are never the best.
+    """
+    ranks = [column.traded for column in columns]
+    end = _Figure("Final equity", "after costs", "", write, 1)
+    total = _Figure("Total return", "on the starting capital", "", _signed_share, 1)
     rows = [
-        _ranked("Final equity", "after costs", [float(c.end) for c in columns], write),
-        _ranked(
-            "Total return", "on the starting capital", [c.gain for c in columns], _signed_share
-        ),
+        _ranked(end, [float(column.end) for column in columns], ranks),
+        _ranked(total, [column.gain for column in columns], ranks),
     ]
     for figure in _FIGURES:
         values = [_of(column.metrics, figure.field) for column in columns]
         if any(value is not None for value in values):
-            rows.append(
-                _ranked(figure.name, figure.meaning, values, figure.write, better=figure.better)
-            )
+            rows.append(_ranked(figure, values, ranks))
     return rows
 
 
 def fund_rows(metrics: PerformanceMetrics) -> list[MetricRow]:
     """Return the figures of a loan's fund alone."""
-    rows = [_ranked("Total return", "time-weighted", [metrics.total_return], _signed_share)]
-    rows += [
-        _ranked(figure.name, figure.meaning, [_of(metrics, figure.field)], figure.write, better=0)
-        for figure in _FIGURES[:12]
+    total = _Figure("Total return", "time-weighted", "total_return", _signed_share, 1)
+    return [
+        _ranked(figure, [_of(metrics, figure.field)], [False]) for figure in (total, *_FIGURES[:12])
     ]
-    return rows
 
 
 def _of(metrics: PerformanceMetrics | None, field: str) -> float | None:
     return getattr(metrics, field) if metrics else None
 
 
-def _ranked(
-    name: str,
-    meaning: str,
-    values: Sequence[float | None],
-    write: Format,
-    *,
-    better: int = 1,
-) -> MetricRow:
-    known = [value for value in values if value is not None]
-    texts = [NONE if value is None else write(value) for value in values]
-    best = (max if better > 0 else min)(known) if known and better else None
-    ranked = best is not None and len(set(texts) - {NONE}) > 1
-    best_text = write(best) if best is not None else ""
-    cells = (Cell(text, ranked and text == best_text) for text in texts)
-    return MetricRow(name, meaning, tuple(cells))
+def _ranked(figure: _Figure, values: Sequence[float | None], ranks: Sequence[bool]) -> MetricRow:
+    """Write a row, the best of those that take part marked, unless all of them read the same."""
+    texts = [NONE if value is None else figure.write(value) for value in values]
+    part = [ok and value is not None for value, ok in zip(values, ranks, strict=True)]
+    known = [value for value, ok in zip(values, part, strict=True) if ok and value is not None]
+    differ = len({text for text, ok in zip(texts, part, strict=True) if ok}) > 1
+    best = ""
+    if figure.better and differ:
+        best = figure.write((max if figure.better > 0 else min)(known))
+    cells = (Cell(text, ok and text == best) for text, ok in zip(texts, part, strict=True))
+    return MetricRow(figure.name, figure.meaning, tuple(cells))
 
 
 @dataclass(frozen=True)

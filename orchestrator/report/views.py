@@ -191,10 +191,24 @@ def _asked_arena(job: JobResults, write: Writer) -> str:
     each = "each " if len(names) > 1 else ""
     return (
         f"{count(len(names), 'model').capitalize()} – {listing(names.values())} – {each}traded "
-        f"{len(job.universe)} symbols of the data set “{job.dataset.name}” from "
+        f"{count(len(job.universe), 'symbol')} of the data set “{job.dataset.name}” from "
         f"{day(request.start_date)} to {day(request.end_date)}, asked {request.cadence}, starting "
-        f"with {write(request.cash)} and {_costs_asked(request)}."
+        f"with {write(request.cash)} and {_costs_asked(request)}.{_covered(job)}"
     )
+
+
+def _covered(job: JobResults) -> str:
+    """Say which sessions there really were where the dates asked for are not among them."""
+    curves = [run.curve.sessions for run in job.runs if run.curve.sessions]
+    curves += [yardstick.sessions for yardstick in job.benchmarks if yardstick.sessions]
+    if not curves:
+        return " No session was run."
+    first, last = min(days[0] for days in curves), max(days[-1] for days in curves)
+    if (first, last) == (job.request.start_date, job.request.end_date):
+        return ""
+    if first == last:
+        return f" The only session was on {day(first)}."
+    return f" The first session was on {day(first)}, the last on {day(last)}."
 
 
 def _asked_loan(job: JobResults, write: Writer) -> str:
@@ -204,11 +218,12 @@ def _asked_loan(job: JobResults, write: Writer) -> str:
     form = request.application.application
     return (
         f"{form.borrower_name} asked for {write(form.principal)} at {rate(form.rate_annual)} over "
-        f"{form.term_months} months ({form.purpose}). {percent(form.invested_share, 0)} of it is "
-        f"to be invested, to help pay the instalments; the rest is paid out on "
-        f"{day(form.disbursed_on)}. The first instalment is due on {day(form.first_due_on)}; the "
+        f"{count(form.term_months, 'month')} ({form.purpose}). "
+        f"{percent(form.invested_share, 0)} of it is to be invested, to help pay the instalments; "
+        f"the rest is paid out on {day(form.disbursed_on)}. The first instalment is due on "
+        f"{day(form.first_due_on)}; the "
         f"simulation runs until {day(request.end_date)} on the data set “{job.dataset.name}”, "
-        f"{_costs_asked(request)}."
+        f"{_costs_asked(request)}.{_covered(job)}"
     )
 
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 Number = Decimal | float | int
 Writer = Callable[..., str]
 """Writes an amount in a currency: `(value, places, *, plus)`."""
+SMALL = 1000
+"""Amounts below this show their cents."""
 MINUS = "\u2212"
 THIN = "\u202f"
 NONE = "–"
@@ -33,11 +35,13 @@ def number(value: Number, places: int = 2, *, plus: bool = False) -> str:
     return _signed(value, f"{abs(value):,.{places}f}", plus=plus)
 
 
-def money(currency: str, *, places: int = 0) -> Writer:
-    """Return a writer of amounts in a currency, by default in whole units."""
+def money(currency: str) -> Writer:
+    """Return a writer of amounts: in whole units, broken ones below a thousand with cents."""
     sign = _SIGNS.get(currency, currency + "\u00a0")
 
-    def write(value: Number, places: int = places, *, plus: bool = False) -> str:
+    def write(value: Number, places: int | None = None, *, plus: bool = False) -> str:
+        if places is None:
+            places = 2 if abs(value) < SMALL and value != int(value) else 0
         return _signed(value, f"{sign}{abs(value):,.{places}f}", plus=plus)
 
     return write

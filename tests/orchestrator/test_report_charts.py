@@ -151,6 +151,25 @@ def test_bars_of_a_stack_add_up_to_their_total() -> None:
     assert heights[0] / sum(heights) == pytest.approx(0.3, abs=0.01)
 
 
+def test_a_run_that_ended_early_is_drawn_on_the_days_that_are_read_out() -> None:
+    short, whole = line([0.0, -0.1]), line([0.0, -0.1, -0.2, 0.0, -0.1], "yardstick", "b1")
+    drawn = read(area_chart(short, frame=FRAME, axis=AXIS, label="", beside=whole))
+    paths = {a.get("class"): a.get("d") or "" for tag, a in drawn.tags if tag == "path"}
+
+    def width(name: str) -> float:
+        return sum(float(x) for x in re.findall(r"(-?[\d.]+) -?[\d.]+", paths[name])[1:])
+
+    assert width("curve b1") == pytest.approx(FRAME.x_end - FRAME.left, abs=0.3)
+    assert width("curve s1") == pytest.approx((FRAME.x_end - FRAME.left) / 4, abs=0.3)
+
+
+def test_amounts_below_a_thousand_show_their_cents() -> None:
+    write = money("USD")
+    assert [write(Decimal(v)) for v in ("0.01", "999.99", "500", "1000.40", "-0.50")] == [
+        *("$0.01", "$999.99", "$500", "$1,000", "\u2212$0.50")
+    ]
+
+
 def test_a_flat_or_single_point_still_draws() -> None:
     assert "path" in line_chart([line([5.0])], frame=FRAME, axis=AXIS, label="")
     assert "path" in line_chart([line([5.0, 5.0])], frame=FRAME, axis=AXIS, label="")

@@ -14,6 +14,7 @@ from orchestrator.report.html import caveats
 from orchestrator.report.loan import loan_verdict, paid
 from orchestrator.report.tables import metric_rows, monthly_returns
 from orchestrator.report.words import MINUS, THIN, money
+from schemas.agents import ContractReview, LenderDecision, Reason
 from schemas.base import ZERO
 from schemas.results import JobResults
 from tests.orchestrator.report_arena_sample import CASH, MODELS
@@ -192,6 +193,51 @@ def test_a_refusal_gives_every_reason() -> None:
     assert "What happened" not in said(verdict)
 
 
+def _broken_contract(*, told: bool) -> JobResults:
+    """A refusal over a contract; with `told` the contract agent lists what is broken."""
+    job = loan_job(approve=False)
+    run, records = job.runs[0], list(job.runs[0].decisions)
+    sentences = ("The instalment is 999.00, not 313.36.", "The APR is 12 %, not 8 %.")
+    for k, record in enumerate(records):
+        output = record.decision.output
+        update: dict[str, object] = {}
+        if isinstance(output, ContractReview) and told:
+            found = tuple(Reason(code="differs", sentence=text) for text in sentences)
+            update = {"action": "object", "violations": found}
+        elif isinstance(output, LenderDecision):
+            joined = Reason(code="contract_violation", sentence=" ".join(sentences))
+            update = {"reasons": (*output.reasons, joined)}
+        if output and update:
+            said = record.decision.model_copy(update={"output": output.model_copy(update=update)})
+            records[k] = record.model_copy(update={"decision": said})
+    return job.model_copy(update={"runs": (run.model_copy(update={"decisions": tuple(records)}),)})
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_wrong_with_a_contract_is_counted_and_listed_singly(*, told: bool) -> None:
+    job = _broken_contract(told=told)
+    text = said(loan_verdict(job, job.runs[0]))
+    assert "was refused for three stated reasons: (1) Debt service would take 47 %" in text
+    assert "(2) The instalment is 999.00, not 313.36. (3) The APR is 12 %, not 8 %." in text
+
+
+def test_a_cent_is_not_written_as_nothing() -> None:
+    job = job_with({"a": 1}, 1)
+    run = job.runs[0]
+    small = tuple(Decimal("0.01") for _ in run.curve.sessions)
+    curve = run.curve.model_copy(update={"equity": (*small[:-1], Decimal("0.02"))})
+    request = job.request.model_copy(update={"cash": Decimal("0.01")})
+    index = job.benchmarks[0].model_copy(update={"equity": small})
+    job = job.model_copy(
+        update={
+            "request": request,
+            "runs": (run.model_copy(update={"curve": curve}),),
+            "benchmarks": (index,),
+        }
+    )
+    assert "turned $0.01 into $0.02" in said(arena_verdict(job))
+
+
 def test_what_was_missing_is_said_with_its_months() -> None:
     job = loan_job()
     loan = job.runs[0].loan
@@ -200,7 +246,7 @@ def test_what_was_missing_is_said_with_its_months() -> None:
     parts = sums.from_income + sums.from_borrower + sums.from_principal + sums.shortfall
     assert parts == sums.due == loan.schedule.total_paid
     assert sums.shortfall > 0
-    assert f"${sums.shortfall:,.0f} was missing in two months." in said(
+    assert f"${sums.shortfall:,.2f} was missing in two months." in said(
         loan_verdict(job, job.runs[0])
     )
 

@@ -42,40 +42,43 @@
     tip.className = "tip";
     tip.hidden = true;
     tip.setAttribute("aria-hidden", "true");
-    for (const plot of canvas.querySelectorAll(".plot")) {
-      const cross = plot.querySelector(".cross");
+    const plots = [...canvas.querySelectorAll(".plot")];
+    const hide = () => {
+      tip.hidden = true;
+      for (const line of canvas.querySelectorAll(".cross")) {
+        line.setAttribute("x1", -9);
+        line.setAttribute("x2", -9);
+      }
+    };
+    canvas.addEventListener("pointerleave", hide);
+    window.addEventListener("resize", hide);
+    canvas.addEventListener("pointermove", (event) => {
+      const plot = plots.find((each) => each.getClientRects().length);
+      if (!plot) return hide();
+      const box = plot.getBoundingClientRect(), edge = canvas.getBoundingClientRect();
       const left = Number(plot.dataset.left), right = Number(plot.dataset.right);
-      const hide = () => {
-        tip.hidden = true;
-        cross.setAttribute("x1", -9);
-        cross.setAttribute("x2", -9);
-      };
-      plot.addEventListener("pointerleave", hide);
-      plot.addEventListener("pointermove", (event) => {
-        const box = plot.getBoundingClientRect();
-        const scale = plot.viewBox.baseVal.width / box.width;
-        const at = (event.clientX - box.left) * scale;
-        if (at < left - 4 || at > right + 4) return hide();
-        const k = nearest(places, (at - left) / (right - left));
-        const x = left + places[k] * (right - left);
-        cross.setAttribute("x1", x);
-        cross.setAttribute("x2", x);
-        tip.replaceChildren();
-        make("b", named(data, k), tip);
-        const rows = data.series.map(([name, values]) => [name, values[k]]);
-        if (!data.labels) rows.sort((a, b) => (b[1] ?? -1e99) - (a[1] ?? -1e99));
-        for (const [name, value] of rows) {
-          const row = make("span", "", tip);
-          make("i", name, row);
-          make("strong", written(value, data), row);
-        }
-        tip.hidden = false;
-        const wide = tip.offsetWidth, place = x / scale;
-        const over = place + wide + 24 > box.width;
-        tip.style.left = Math.max(0, over ? place - wide - 12 : place + 12) + "px";
-        tip.style.top = "8px";
-      });
-    }
+      const scale = plot.viewBox.baseVal.width / box.width;
+      const at = (event.clientX - box.left) * scale;
+      if (at < left - 4 || at > right + 4) return hide();
+      const k = nearest(places, (at - left) / (right - left));
+      const x = left + places[k] * (right - left), cross = plot.querySelector(".cross");
+      cross.setAttribute("x1", x);
+      cross.setAttribute("x2", x);
+      tip.replaceChildren();
+      make("b", named(data, k), tip);
+      const rows = data.series.map(([name, values]) => [name, values[k]]);
+      if (!data.labels) rows.sort((a, b) => (b[1] ?? -1e99) - (a[1] ?? -1e99));
+      for (const [name, value] of rows) {
+        const row = make("span", "", tip);
+        make("i", name, row);
+        make("strong", written(value, data), row);
+      }
+      tip.hidden = false;
+      const wide = tip.offsetWidth, place = x / scale + box.left - edge.left;
+      const over = place + wide + 24 > edge.width;
+      tip.style.left = Math.max(0, over ? place - wide - 12 : place + 12) + "px";
+      tip.style.top = "8px";
+    });
   }
 
   const key = (row, column) => {

@@ -30,6 +30,16 @@ class JobRunner(Protocol):
         """Run one stored job in this thread and return it as it then stands."""
         ...
 
+    def see_through(
+        self,
+        job_id: str,
+        watch: Callable[[RunProgress], None],
+        *,
+        says: Callable[[str], None],
+    ) -> Job:
+        """Run one stored job, or follow the worker that has it; `says` why it waits."""
+        ...
+
     def run_forever(self) -> None:
         """Claim and run jobs until drained."""
         ...

@@ -137,7 +137,7 @@ def resume(
             return
         folder = out or Path("out") / job_id
         prepare(folder)
-        deliver(doors, run_here(doors, job, quiet=as_json), folder, as_json=as_json)
+        deliver(doors, run_here(doors, job, quiet=as_json, follow=False), folder, as_json=as_json)
 
 
 @app.command()

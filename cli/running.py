@@ -32,14 +32,18 @@ _EXIT_CODES = {
 }
 
 
-def run_here(doors: Doors, job: Job, *, quiet: bool) -> Job:
+def run_here(doors: Doors, job: Job, *, quiet: bool, follow: bool = True) -> Job:
     """Drain a stored job through the worker in this process and return it as it then stands.
 
-    Ctrl-C and SIGTERM stop it after the session under way; it stays stored and can be resumed.
+    Another worker on the same store may be quicker: then it is followed to its end, or refused
+    without `follow`. Ctrl-C and SIGTERM stop after the session under way; the job stays stored.
     """
     drain = threading.Event()
     with draining(drain, DRAINING), progress(job, quiet=quiet) as watch:
-        return doors.worker(drain).run_job(job.job_id, watch)
+        worker = doors.worker(drain)
+        if not follow:
+            return worker.run_job(job.job_id, watch)
+        return worker.see_through(job.job_id, watch, says=note)
 
 
 @contextmanager

@@ -109,6 +109,27 @@ class Worker:
         self._work(job, watch)
         return self._system.store.jobs.get(job_id)
 
+    def see_through(self, job_id: str, watch: Watch, *, says: Callable[[str], None]) -> Job:
+        """Run a stored job here, or follow the worker that has it, and return it as it ends.
+
+        A job that its worker leaves, or dies with, is taken over; why one waits is said once.
+        Returns early when this worker is drained.
+        """
+        said = False
+        while True:
+            try:
+                job = self.run_job(job_id, watch)
+            except Conflict as held:
+                job = self._system.store.jobs.get(job_id)
+                if not said:
+                    says(f"following: {held}")
+                    said = True
+            if job.state not in {"queued", "running"} or self._drain.is_set():
+                return job
+            for run in job.runs:
+                watch(run)
+            self._drain.wait(IDLE_POLL_S)
+
     def _work(self, job: Job, watch: Watch) -> None:
         jobs, wall = self._system.store.jobs, self._system.wall
         with Lease(job, jobs, wall, length=self._lease) as lease:

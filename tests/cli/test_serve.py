@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -109,3 +110,19 @@ def test_keys_are_made_listed_and_revoked_and_open_the_way_beyond_loopback(run: 
     revoked = run("keys", "revoke", made["key"]["key_id"], "--json").json
     assert revoked["revoked_at"]
     assert run("keys", "revoke", "nosuchkey0").code == 2
+
+
+def test_simulate_beside_a_running_worker_writes_its_files_whoever_runs_the_job(
+    start: Callable[..., subprocess.Popen[str]], run: Run, tmp_path: Path
+) -> None:
+    worker = start("worker")
+    for seed in range(3):
+        done = run(
+            *("simulate", "--models", "baseline:equal-weight", "--universe", "AAPL,KO"),
+            *("--start", "2020-01-02", "--end", "2020-02-28", "--seed", str(seed)),
+            *("--out", f"beside-{seed}", "--json"),
+        )
+        assert done.code == 0, done.err
+        assert (tmp_path / f"beside-{seed}" / "results.json").exists()
+    worker.terminate()
+    assert worker.wait(60) == 0

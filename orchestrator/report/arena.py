@@ -154,9 +154,7 @@ def arena_verdict(job: JobResults) -> Verdict:
         headline = _none_traded(idle) if idle else "No run finished, so nothing is compared."
         return Verdict(headline, tuple(apart), _tiles(job, None, yardsticks) if idle else ())
     said = [*_compared(models, yardsticks, job.dataset.currency), *apart]
-    headline = _headline(models, yardsticks)
-    if idle:
-        headline = f"{headline.rstrip('.')}; {listing(one.name for one in idle)} never traded."
+    headline = _headline(models, yardsticks, idle)
     best = max(models, key=lambda one: one.end)
     return Verdict(headline, tuple(said), _tiles(job, best, yardsticks))
 
@@ -207,34 +205,39 @@ def _unfinished(job: JobResults) -> list[str]:
     ]
 
 
-def _headline(models: list[Standing], yardsticks: list[Standing]) -> str:
-    """Count the winners over the first yardstick, and over the strongest if that is another."""
+def _headline(models: list[Standing], yardsticks: list[Standing], idle: list[Standing]) -> str:
+    """Count the winners over the first yardstick, and over the strongest if that is another.
+
+    Says who never traded, and that the others are counted without them.
+    """
+    rest = f"; {listing(one.name for one in idle)} never traded." if idle else "."
     if not yardsticks:
-        return f"{count(len(models), 'model').capitalize()} traded; there is no yardstick."
+        return f"{count(len(models), 'model').capitalize()} traded; there is no yardstick{rest}"
     first, hardest = yardsticks[0], _strongest(yardsticks)
-    text = f"{_winners(models, first)} beat {first.name} after costs"
+    who = _winners(models, first, " that traded" if idle else "")
+    text = f"{who} beat {first.name} after costs"
     if hardest is first:
-        return text + "."
+        return text + rest
     if len(models) == 1:
         verb = "it beat" if models[0].end > hardest.end else "it did not beat"
-        return f"{text}; {verb} {hardest.name}."
+        return f"{text}; {verb} {hardest.name}{rest}"
     beat = sum(one.end > hardest.end for one in models)
-    return f"{text}; {spoken(beat) if beat else 'none'} beat {hardest.name}."
+    return f"{text}; {spoken(beat) if beat else 'none'} beat {hardest.name}{rest}"
 
 
 def _strongest(yardsticks: list[Standing]) -> Standing:
     return max(yardsticks, key=lambda one: one.end)
 
 
-def _winners(models: list[Standing], other: Standing) -> str:
+def _winners(models: list[Standing], other: Standing, which: str) -> str:
     beat = sum(one.end > other.end for one in models)
     if len(models) == 1:
         return models[0].name if beat else f"{models[0].name} did not"
     if beat == len(models):
-        return "Both models" if beat == 2 else f"All {count(beat, 'model')}"
+        return f"Both models{which}" if beat == 2 else f"All {count(beat, 'model')}{which}"
     if beat:
-        return f"{spoken(beat).capitalize()} of {count(len(models), 'model')}"
-    return f"None of the {count(len(models), 'model')}"
+        return f"{spoken(beat).capitalize()} of {count(len(models), 'model')}{which}"
+    return f"None of the {count(len(models), 'model')}{which}"
 
 
 def _best(best: Standing, yardsticks: list[Standing], currency: str, *, alone: bool) -> str:

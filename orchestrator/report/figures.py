@@ -154,7 +154,7 @@ def drawdown_figures(models: Sequence[Standing], yardsticks: Sequence[Standing])
     everything = [v for fall in falls for _, v in fall] + [
         v for _, v in (beside.points if beside else ())
     ]
-    low = min([*everything, -0.01]) * 1.12
+    low = min([*everything, -0.045]) * 1.12
     figures: list[Figure] = []
     for model, fall in zip(models, falls, strict=True):
         deepest = min(v for _, v in fall)

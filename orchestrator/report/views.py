@@ -190,10 +190,10 @@ def _asked_arena(job: JobResults, write: Writer) -> str:
     names = short_names(list(request.models))
     each = "each " if len(names) > 1 else ""
     return (
-        f"{count(len(names), 'model').capitalize()} – {listing(names.values())} – {each}traded "
-        f"{count(len(job.universe), 'symbol')} of the data set “{job.dataset.name}” from "
-        f"{day(request.start_date)} to {day(request.end_date)}, asked {request.cadence}, starting "
-        f"with {write(request.cash)} and {_costs_asked(request)}.{_covered(job)}"
+        f"{count(len(names), 'model').capitalize()} – {listing(names.values())} – could "
+        f"{each}trade {count(len(job.universe), 'symbol')} of the data set “{job.dataset.name}” "
+        f"from {day(request.start_date)} to {day(request.end_date)}, asked {request.cadence}, "
+        f"starting with {write(request.cash)} and {_costs_asked(request)}.{_covered(job)}"
     )
 
 

@@ -94,6 +94,14 @@ def test_an_idle_run_is_never_the_best_of_a_row() -> None:
     assert "never traded" in html
 
 
+def test_the_winners_are_counted_among_those_that_traded() -> None:
+    one, other = runs()
+    third = other.model_copy(update={"model": "baseline:third"})
+    headline = arena_verdict(job_of(one, other, idle(third))).headline
+    assert headline.startswith("Both models that traded beat ")
+    assert headline.endswith("; third never traded.")
+
+
 def test_two_idle_runs_are_both_named() -> None:
     verdict = arena_verdict(job_of(*(idle(run) for run in runs())))
     assert verdict.headline == "Neither of the two models traded."
@@ -182,4 +190,4 @@ def test_one_symbol_is_one_symbol() -> None:
     job = arena_job(MODELS[:1])
     one = job.model_copy(update={"universe": job.universe[:1]})
     html = render_report(bundle(one), manifest_repeat="x")
-    assert "traded one symbol of the data set" in read(html).words()
+    assert "could trade one symbol of the data set" in read(html).words()

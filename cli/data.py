@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
 
 app = typer.Typer(help="Data sets: what is at hand, and importing your own.")
 Data = Annotated[str, typer.Option("--data", help="Name of the data set.")]
-_SHOWN_REASONS = 12
+_SHOWN_ROWS = 12
+_SHOWN_REASONS = 3
+_MANY_REFUSED = 0.05
 
 
 @app.command()
@@ -62,6 +64,13 @@ def import_prices(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a data set of that name.")
     ] = False,
+    splits: Annotated[
+        Literal["adjust", "accept"] | None,
+        typer.Option(
+            help="What to do about moves that look like a split nobody adjusted for: adjust the "
+            "earlier prices, or accept the moves as real. Without it, runs over them are refused."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Import daily prices: CSV with date,symbol,open,high,low,close,volume; one CSV a symbol; or
@@ -73,8 +82,9 @@ def import_prices(
         currency=currency,
         benchmarks=tuple(symbol.strip() for symbol in benchmarks.split(",") if symbol.strip()),
         replace=replace,
+        splits=splits,
     )
-    _tell(report, as_json=as_json)
+    _tell(report, report.caveats, as_json=as_json)
 
 
 @app.command()
@@ -84,7 +94,7 @@ def validate(context: typer.Context, data: Data = "bundled", as_json: Json = Fal
         info = doors.catalog.open(data).info()
         report = doors.import_report(data) if data != "bundled" else None
     if report is not None:
-        _tell(report, as_json=as_json)
+        _tell(report, info.caveats, as_json=as_json)
     elif as_json:
         print_json({"name": data, "data_hash": info.data_hash, "rejected": []})
     else:
@@ -93,7 +103,7 @@ def validate(context: typer.Context, data: Data = "bundled", as_json: Json = Fal
         )
 
 
-def _tell(report: ImportReport, *, as_json: bool) -> None:
+def _tell(report: ImportReport, caveats: Sequence[str], *, as_json: bool) -> None:
     if as_json:
         print_json(report)
         return
@@ -101,10 +111,25 @@ def _tell(report: ImportReport, *, as_json: bool) -> None:
         f"'{report.name}': {report.rows_kept} of {counted(report.rows_read, 'row')} kept, "
         f"{counted(len(report.symbols), 'symbol')}, data hash {report.data_hash}"
     )
-    for row in report.rejected[:_SHOWN_REASONS]:
+    if report.rows_rejected:
+        print_line(_refusals(report))
+    for sentence in dict.fromkeys((*report.notes, *caveats)):
+        print_line(f"- {sentence}")
+    for row in report.rejected[:_SHOWN_ROWS]:
         print_line(f"- {row.source}:{row.line} {row.symbol} {row.session}: {row.reason}")
-    hidden = report.rows_rejected - min(len(report.rejected), _SHOWN_REASONS)
+    hidden = report.rows_rejected - min(len(report.rejected), _SHOWN_ROWS)
     if hidden > 0:
-        reasons = Counter(row.reason for row in report.rejected).most_common(3)
-        said = "; ".join(f"{reason} ({count})" for reason, count in reasons)
-        print_line(f"  and {counted(hidden, 'more rejected row')}, most often: {said}")
+        print_line(f"  and {counted(hidden, 'more refused row')}")
+
+
+def _refusals(report: ImportReport) -> str:
+    """Say how many rows were refused and why, loudly where it is more than one in twenty."""
+    share = report.rows_rejected / report.rows_read
+    leading = [f"{each.reason} ({each.rows})" for each in report.reasons[:_SHOWN_REASONS]]
+    others = len(report.reasons) - len(leading)
+    if others > 0:
+        leading.append(counted(others, "other reason"))
+    refused = f"{counted(report.rows_rejected, 'row')} refused"
+    if share > _MANY_REFUSED:
+        refused = f"WARNING: {refused}, {100 * share:.0f} % of all"
+    return f"{refused}: {'; '.join(leading)}"

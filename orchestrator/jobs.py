@@ -12,6 +12,7 @@ from interfaces.market import DataCatalog, MarketData
 from schemas.base import sha256_of
 from schemas.errors import InvalidRequest, NotFound
 from schemas.jobs import Job, RunProgress, SimulationRequest
+from schemas.market import DatasetInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
     for model in request.models:
         _known("model", model, admission.models)
     market = admission.catalog.open(request.data)
-    universe_of(request, market)
+    universe = universe_of(request, market)
     sessions = sessions_of(request, market, admission.calendar)
+    _refuse_splits(market.info(), universe, sessions)
     runs = tuple(
         RunProgress(
             run_id=f"{job_id}-{index}",
@@ -106,6 +108,18 @@ def sessions_of(
             f"`alphashield data coverage --data {request.data}` shows what it has"
         )
     return sessions
+
+
+def _refuse_splits(info: DatasetInfo, universe: Collection[str], days: tuple[date, ...]) -> None:
+    """Refuse a run over a move that looks like a split: it would be booked as a gain or a loss."""
+    shown = {*universe, *info.benchmarks}
+    for split in info.suspected_splits:
+        if split.symbol in shown and days[0] <= split.session <= days[-1]:
+            raise InvalidRequest(
+                f"{split.symbol} moved on {split.session} as if by a {split.said()} split that "
+                "its prices are not adjusted for: import the data again with `--splits adjust` to "
+                "adjust them, or with `--splits accept` if the move is real"
+            )
 
 
 def _loan_start(request: SimulationRequest, disbursed_on: date) -> date:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
 from schemas.base import Message, Sha256, Symbol
+
+
+class SuspectedSplit(Message):
+    """An overnight move that looks like a split nobody adjusted for."""
+
+    symbol: Symbol
+    session: date = Field(description="the first session after the split")
+    ratio: float = Field(
+        gt=0, description="4 is four new for one old (prices fall), 0.1 one new for ten old"
+    )
+
+    def said(self) -> str:
+        """Write the ratio as markets do: `4:1`, `1:10`, `2.5:1`."""
+        return f"{self.ratio:g}:1" if self.ratio >= 1 else f"1:{1 / self.ratio:g}"
 
 
 class DatasetInfo(Message):
@@ -23,6 +38,9 @@ class DatasetInfo(Message):
     symbols: tuple[Symbol, ...] = Field(description="tradable symbols, sorted")
     benchmarks: tuple[Symbol, ...] = Field(description="index series: shown, never traded")
     caveats: tuple[str, ...] = Field(description="honest limits, said in every report")
+    suspected_splits: tuple[SuspectedSplit, ...] = Field(
+        default=(), description="neither adjusted nor accepted: no run may cross them"
+    )
 
 
 class RejectedRow(Message):
@@ -35,6 +53,13 @@ class RejectedRow(Message):
     reason: str
 
 
+class RefusedRows(Message):
+    """How many rows were refused for one reason."""
+
+    reason: str
+    rows: int = Field(ge=1)
+
+
 class ImportReport(Message):
     """What an import kept, and what it refused."""
 
@@ -42,7 +67,16 @@ class ImportReport(Message):
     rows_read: int
     rows_kept: int
     rows_rejected: int
-    notes: tuple[str, ...] = Field((), description="what was done with the rows, and what is odd")
+    notes: tuple[str, ...] = Field(
+        default=(), description="what was done with the rows, and what is odd"
+    )
+    caveats: tuple[str, ...] = Field(default=(), description="those of the data set")
+    suspected_splits: tuple[SuspectedSplit, ...] = Field(
+        default=(), description="those of the data set"
+    )
+    reasons: tuple[RefusedRows, ...] = Field(
+        default=(), description="of all refusals, commonest first"
+    )
     rejected: tuple[RejectedRow, ...] = Field(description="the first 1 000 rejected rows")
     symbols: tuple[str, ...]
     data_hash: Sha256

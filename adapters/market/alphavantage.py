@@ -19,6 +19,7 @@ _FIELDS = {
     "low": "3. low",
     "close": "4. close",
     "adjusted": "5. adjusted close",
+    "split": "8. split coefficient",
 }
 
 
@@ -45,6 +46,8 @@ def _cells(rows: list[tuple[str, dict[str, Any]]], symbol: str) -> dict[str, Any
 
     adjusted = any(_FIELDS["adjusted"] in row for _, row in rows)
     fields = dict(_FIELDS) if adjusted else {name: _FIELDS[name] for name in PRICES}
+    if not all(_FIELDS["split"] in row for _, row in rows):
+        fields.pop("split", None)  # half a statement is none: the moves are looked at instead
     fields["volume"] = "6. volume" if adjusted else "5. volume"
     cells: dict[str, Any] = {
         "date": pa.array([day for day, _ in rows], pa.string()),

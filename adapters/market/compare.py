@@ -14,21 +14,27 @@ from adapters.market.table import PriceArrays
 
 _STRANGER = "date is written in another time zone than most of its file"
 _DUPLICATE = "row duplicates an earlier one of the same symbol and session"
+_CONTRADICTION = "row contradicts an earlier one of the same symbol and session"
 
 
 def compare(screen: RowScreen) -> PriceArrays:
     """Return the prices of all sound rows, sorted; `InvalidRequest` when there is none.
 
-    Of rows for the same symbol and session the first read is kept.
+    Of rows for the same symbol and session the first read is kept; a later one with other prices
+    contradicts it, any other duplicates it.
     """
     if not any(len(block.line) for block in screen.blocks):
         raise screen.quarantine.nothing_usable(screen.last_source, screen.read)
     rows = _joined(screen.blocks)
     rows = _drop(rows, _zone_strangers(rows), _STRANGER, screen)
     key = rows.symbol.astype(np.int64) << 32 | rows.day.astype(np.int64)
-    again = np.ones(len(key), dtype=np.bool_)
-    again[np.unique(key, return_index=True)[1]] = False
-    rows = _drop(rows, again, _DUPLICATE, screen)
+    _, index, inverse = np.unique(key, return_index=True, return_inverse=True)
+    first = index[inverse]
+    again = first != np.arange(len(key))
+    other = again & (rows.values[:, :4] != rows.values[first, :4]).any(axis=1)
+    _drop(rows, other, _CONTRADICTION, screen)
+    _drop(rows, again & ~other, _DUPLICATE, screen)
+    rows = rows.take(~again)
     _note_order(rows, screen.quarantine)
     return _arrays(rows, screen)
 

@@ -19,26 +19,45 @@ from adapters.market.csv_rows import read_csv
 from adapters.market.quarantine import Quarantine
 from adapters.market.rows import RawRows
 from adapters.market.screen import RowScreen
-from adapters.market.splits import split_like_moves
+from adapters.market.splits import back_adjust, find_splits
 from adapters.market.table import PriceArrays
 from schemas.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from schemas.market import DatasetInfo, ImportReport
+from schemas.market import DatasetInfo, ImportReport, RefusedRows, SuspectedSplit
 
 RESERVED = ("bundled",)
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _TABLES = (".csv", ".txt", ".tsv")
 _LARGEST = 1 << 30
+_SAID = 20
+_WAYS_OUT = (
+    "runs over a day on which prices look unadjusted are refused: import again with "
+    "`--splits adjust` to adjust the earlier prices, or `--splits accept` if the moves are real"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How to read the files; `benchmarks` are symbols that are shown and never traded."""
+    """How to read the files; `benchmarks` are symbols that are shown and never traded.
+
+    `splits` decides about moves that look like a split: `adjust` divides the earlier prices,
+    `accept` takes the moves for real; without it no run may cross them.
+    """
 
     calendar: str = "XNYS"
     currency: str = "USD"
     benchmarks: tuple[str, ...] = ()
     replace: bool = False
+    splits: Literal["adjust", "accept"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """What was read, as it will be stored, and the split-like moves that were found in it."""
+
+    screen: RowScreen
+    arrays: PriceArrays
+    splits: tuple[SuspectedSplit, ...]
 
 
 def import_dataset(
@@ -51,6 +70,8 @@ def import_dataset(
     name is taken, or an import is running) or `Unavailable` (disk); nothing half-written remains.
     """
     options = options or ImportOptions()
+    if options.splits not in (None, "adjust", "accept"):  # from a command line
+        raise InvalidRequest(f"splits are adjusted or accepted, not {options.splits[:20]!r}")
     if not _CURRENCY.fullmatch(options.currency):
         raise InvalidRequest(f"{options.currency[:20]!r} is no currency code, e.g. USD")
     folder = home / "data" / _allowed(name)
@@ -59,8 +80,12 @@ def import_dataset(
     screen = RowScreen(ExchangeCalendar(options.calendar), Quarantine())
     _read(path, screen)
     arrays = compare(screen)
-    info = _info(name, path.name, options, (screen, arrays))
-    report = _report(name, info, (screen, arrays))
+    splits = find_splits(arrays, screen.stated)
+    if options.splits == "adjust":
+        arrays = back_adjust(arrays, splits)
+    read = _Prices(screen, arrays, splits)
+    info = _info(name, path.name, options, read)
+    report = _report(info, read, _about_splits(read, options))
     manifest = stored.Manifest(info=info, file="", sha256=info.data_hash, report=report)
     with _alone(home / "data"):
         if folder.exists() and not options.replace:
@@ -123,10 +148,8 @@ def _read_file(path: Path, screen: RowScreen) -> None:
         raise InvalidRequest(f"{path.name!r} cannot be read") from error
 
 
-def _info(
-    name: str, source: str, options: ImportOptions, read: tuple[RowScreen, PriceArrays]
-) -> DatasetInfo:
-    screen, arrays = read
+def _info(name: str, source: str, options: ImportOptions, read: _Prices) -> DatasetInfo:
+    screen, arrays = read.screen, read.arrays
     benchmarks = tuple(sorted({symbol.upper() for symbol in options.benchmarks}))
     for symbol in benchmarks:
         if symbol not in arrays.symbols:
@@ -138,18 +161,44 @@ def _info(
         calendar=screen.calendar.name,
         currency=options.currency,
         close_only=screen.close_only,
-        adjustment=_adjustment(screen),
+        adjustment=_adjustment(read, options),
         symbols=tuple(symbol for symbol in arrays.symbols if symbol not in benchmarks),
         benchmarks=benchmarks,
-        caveats=_caveats(screen, arrays),
+        caveats=(*_caveats(screen), *_about_splits(read, options)),
+        suspected_splits=read.splits if options.splits is None else (),
     )
 
 
-def _adjustment(screen: RowScreen) -> Literal["split_dividend", "unknown"]:
-    return "split_dividend" if screen.adjusted == {True} else "unknown"
+def _adjustment(
+    read: _Prices, options: ImportOptions
+) -> Literal["split", "split_dividend", "unknown"]:
+    if read.screen.adjusted == {True}:
+        return "split_dividend"
+    return "split" if read.splits and options.splits == "adjust" else "unknown"
 
 
-def _caveats(screen: RowScreen, arrays: PriceArrays) -> tuple[str, ...]:
+def _about_splits(read: _Prices, options: ImportOptions) -> tuple[str, ...]:
+    """Say what was done about each split-like move; the first 20, oldest first."""
+    what = {
+        "adjust": "earlier prices were adjusted for a split",
+        "accept": "a move like a split is real, says whoever imported it",
+        None: "prices look unadjusted",
+    }[options.splits]
+    said = [
+        f"{what}: {split.symbol} {split.session} moved by {split.said()}"
+        for split in read.splits[:_SAID]
+    ]
+    if len(read.splits) > _SAID:
+        said.append(f"{what}: and {len(read.splits) - _SAID} further moves")
+    if read.splits and options.splits == "adjust":
+        said.append(
+            "Earlier prices were divided by those ratios and volumes multiplied: back-adjusted "
+            "prices carry the future in their level."
+        )
+    return tuple(said)
+
+
+def _caveats(screen: RowScreen) -> tuple[str, ...]:
     said = [
         "The symbols were chosen by whoever imported them; companies that failed may be missing."
     ]
@@ -166,20 +215,25 @@ def _caveats(screen: RowScreen, arrays: PriceArrays) -> tuple[str, ...]:
         said.append("There are closes only, at least in part: orders fill at the close.")
     if screen.quarantine.count:
         said.append(f"{screen.quarantine.count} of {screen.read} rows were refused at import.")
-    return (*said, *split_like_moves(arrays))
+    return tuple(said)
 
 
-def _report(name: str, info: DatasetInfo, read: tuple[RowScreen, PriceArrays]) -> ImportReport:
-    screen, arrays = read
-    quarantine = screen.quarantine
+def _report(info: DatasetInfo, read: _Prices, splits: tuple[str, ...]) -> ImportReport:
+    screen, quarantine = read.screen, read.screen.quarantine
     return ImportReport(
-        name=name,
+        name=info.name,
         rows_read=screen.read,
         rows_kept=screen.read - quarantine.count,
         rows_rejected=quarantine.count,
-        notes=(*quarantine.notes, *split_like_moves(arrays)),
+        notes=(*quarantine.notes, *splits, *((_WAYS_OUT,) if info.suspected_splits else ())),
+        caveats=info.caveats,
+        suspected_splits=info.suspected_splits,
+        reasons=tuple(
+            RefusedRows(reason=reason, rows=rows)
+            for reason, rows in quarantine.reasons.most_common()
+        ),
         rejected=tuple(sorted(quarantine.rows, key=lambda row: (row.source, row.line))),
-        symbols=arrays.symbols,
+        symbols=read.arrays.symbols,
         data_hash=info.data_hash,
     )
 

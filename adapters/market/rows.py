@@ -20,6 +20,7 @@ _NAMES = {
     "close": ["close", "closeprice", "last", "closelast"],
     "adjusted": ["adjclose", "adjustedclose", "closeadj", "closeadjusted"],
     "volume": ["volume", "vol"],
+    "split": ["splitcoefficient", "splitfactor"],
 }
 """Column names by meaning, best first; compared without case, blanks and signs."""
 
@@ -29,7 +30,7 @@ class RawRows:
     """A block of rows of one file, cells as text; all arrays have the same length.
 
     `lines` is int64, the header being line 1. `cells` maps `date close` and what else there is of
-    `symbol open high low adjusted volume` to Arrow string arrays.
+    `symbol open high low adjusted volume split` to Arrow string arrays.
     """
 
     source: str

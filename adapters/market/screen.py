@@ -15,6 +15,7 @@ from adapters.market.days import Zone, read_day
 from adapters.market.numbers import read_numbers
 from adapters.market.quarantine import Quarantine
 from adapters.market.rows import PRICES, BrokenRow, RawRows
+from adapters.market.splits import StatedSplits
 from adapters.market.table import Floats
 from schemas.errors import InvalidRequest
 
@@ -88,6 +89,7 @@ class RowScreen:
     read: int = 0
     close_only: bool = False
     adjusted: set[bool] = field(default_factory=set[bool])
+    stated: StatedSplits = field(default_factory=StatedSplits)
     blocks: list[Block] = field(default_factory=list[Block])
     symbols: dict[str, int] = field(default_factory=dict[str, int])
     sources: list[str] = field(default_factory=list[str])
@@ -123,6 +125,8 @@ class RowScreen:
         source = np.full(len(rows.lines), len(self.sources) - 1, dtype=np.int32)
         sound = Block(source, rows.lines, symbols, days, zones, values).take(faults.none())
         self.blocks.append(sound)
+        if "split" in rows.cells:
+            self._note_splits(rows.cells["split"], symbols, days)
         self._give_up_on_garbage(rows.source)
 
     def add_broken(self, row: BrokenRow) -> None:
@@ -188,6 +192,15 @@ class RowScreen:
             codes = np.array(names, dtype=np.int32)[index]
         faults.mark(codes < 0, "symbol is missing or no ticker")
         return codes
+
+    def _note_splits(self, cell: Any, symbols: Any, days: Any) -> None:
+        """Remember what the source says about splits; what is no ratio says that there was none."""
+        ratios = read_numbers(cell, "split", _Faults(len(days)).mark)
+        names = list(self.symbols)
+        self.stated.symbols.update(names[code] for code in np.unique(symbols) if code >= 0)
+        telling = (ratios > 0) & (ratios != 1) & (symbols >= 0) & ~np.isnat(days)
+        for row in np.flatnonzero(telling).tolist():
+            self.stated.ratios[names[symbols[row]], days[row].item()] = float(ratios[row])
 
     def _symbol(self, text: str) -> int:
         symbol = text.strip().upper()

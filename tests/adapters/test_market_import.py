@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -107,8 +108,12 @@ def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
         ("2020-07-06,A B,1,1,1,1,5", "symbol is missing or no ticker"),
         ("2020-07-06,ABC,1,1", "has 4 columns where the header has 7"),
         (
-            "2020-06-02,XYZ,1,1,1,1,5",
+            line(DAYS[1], "XYZ", 11),
             "row duplicates an earlier one of the same symbol and session",
+        ),
+        (
+            "2020-06-02,XYZ,1,1,1,1,5",
+            "row contradicts an earlier one of the same symbol and session",
         ),
         (
             "2020-07-06T00:00:00Z,ABC,1,1,1,1,5",
@@ -224,16 +229,6 @@ def test_closes_alone_make_a_close_only_set(tmp_path: Path) -> None:
     assert any("fill at the close" in caveat for caveat in info.caveats)
 
 
-def test_a_split_that_nobody_adjusted_for_is_named(tmp_path: Path) -> None:
-    days = NYSE.sessions(date(2020, 8, 24), date(2020, 9, 4))
-    rows = [line(day, "AAPL", 500 if day < date(2020, 8, 31) else 127) for day in days]
-    report = import_dataset(write(tmp_path / "p.csv", rows), "mine", home=tmp_path)
-    said = "prices look unadjusted: AAPL 2020-08-31 moved by 4.00:1"
-    assert report.notes == (said,)
-    assert said in LocalCatalog(tmp_path).open("mine").info().caveats
-    assert report.rows_rejected == 0
-
-
 def test_a_folder_has_one_file_a_symbol(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -336,6 +331,7 @@ def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
     [
         (ImportOptions(calendar="NOWHERE"), "no exchange calendar"),
         (ImportOptions(currency="dollars"), "no currency code"),
+        (ImportOptions(splits=cast("Any", "guess")), "adjusted or accepted, not 'guess'"),
         (ImportOptions(benchmarks=("IDX",)), "benchmark 'IDX' is not among"),
     ],
 )

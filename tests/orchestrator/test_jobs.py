@@ -15,7 +15,8 @@ from orchestrator.submission import new_job_id, submit
 from orchestrator.worker import Worker, admission_of
 from schemas.errors import AlphaShieldError, Conflict, InvalidRequest, NotFound
 from schemas.jobs import Job, SimulationRequest
-from tests.orchestrator.markets import NYSE, OneMarket, Overheard, market
+from schemas.market import SuspectedSplit
+from tests.orchestrator.markets import DAYS, NYSE, OneMarket, Overheard, market
 from tests.orchestrator.runs import MARIA, UNIVERSE, Later, lending, queue, run, small_loan, trading
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -89,6 +90,27 @@ def test_what_cannot_be_run_is_refused_in_one_sentence_and_not_stored(
     assert type(refusal.value) is error
     assert "\n" not in str(refusal.value)
     assert system.store.jobs.list() == before
+
+
+def test_a_run_over_a_suspected_split_is_refused_with_the_two_ways_out(system: System) -> None:
+    suspected = SuspectedSplit(symbol="AAA", session=DAYS[300], ratio=15)
+    made = market()
+    made._info = made.info().model_copy(update={"suspected_splits": (suspected,)})
+    over = Overheard.on(system, made)
+
+    def ask(universe: tuple[str, ...], first: int, last: int) -> Job:
+        dates = {"start_date": DAYS[first], "end_date": DAYS[last]}
+        return admitted(over, trading(data="made", universe=universe, **dates))
+
+    for first, last in ((295, 305), (300, 301), (299, 300)):
+        with pytest.raises(InvalidRequest) as refusal:
+            ask(("AAA", "BBB"), first, last)
+        said = str(refusal.value)
+        assert all(word in said for word in ("AAA", str(DAYS[300]), "15:1 split"))
+        assert all(way in said for way in ("`--splits adjust`", "`--splits accept`"))
+        assert said.count(". ") == said.count("\n") == 0
+    assert ask(("AAA",), 290, 299).state == ask(("AAA",), 301, 305).state == "queued"
+    assert ask(("BBB",), 295, 305).state == "queued"
 
 
 def test_a_refusal_never_tells_how_far_the_data_goes(system: System) -> None:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -85,6 +85,10 @@ class System:
         raise BadConfiguration(f"no adapter serves the provider '{provider}'")
 
 
+EARLY = timedelta(days=2)
+"""A session may open on the day before its date, in UTC; the clock stands before that."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunPorts:
     """What one run acts on: its own clock, universe, account and memories, and the documents."""
@@ -111,7 +115,7 @@ def run_ports(
     """
     market: MarketData = bait.market if bait else system.catalog.open(request.data)
     info = market.info()
-    clock = SimulatedClock(datetime.combine(request.start_date, time(), UTC))
+    clock = SimulatedClock(datetime.combine(request.start_date - EARLY, time(), UTC))
     return RunPorts(
         clock=clock,
         calendar=calendar(info.calendar),

@@ -137,7 +137,7 @@ class _Desk:
                 self.scope, self.tick(), self.agent, intent=intent, sequence=sequence
             )
         else:
-            order_id = keyed_order_id(self.scope, self.agent, client_key)
+            order_id = keyed_order_id(self.scope, self.tick(), self.agent, key=client_key)
         order = Order(
             client_order_id=order_id,
             agent=self.agent,

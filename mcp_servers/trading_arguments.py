@@ -40,7 +40,7 @@ KeyArgument = Annotated[
     str | None,
     Field(
         max_length=100,
-        description="a key of your own: the same call with the same key is one order",
+        description="a key of your own: within a session, one key is one order",
     ),
 ]
 WeightsArgument = Annotated[

@@ -30,6 +30,8 @@ class Lease:
         self._left = threading.Event()
         self._lost = threading.Event()
         self._cancelled = threading.Event()
+        if job.cancel_requested:
+            self._cancelled.set()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     def __enter__(self) -> Self:

@@ -105,20 +105,27 @@ class LoanLife:
         self.state = self.state.model_copy(update={"status": "refused" if refused else "referred"})
 
     def pay(
-        self, session: date, exchange: SimulatedExchange, *, planned: Decimal, fund_value: Decimal
+        self,
+        session: date,
+        exchange: SimulatedExchange,
+        *,
+        planned: Decimal | None,
+        fund_value: Decimal,
     ) -> None:
         """Pay the instalment due in a session, if any, after its orders were filled.
 
         `planned` is what the lender let the fund pay. The waterfall is taken anew at `fund_value`,
         the account's equity after the fills: the fund pays no more than planned and than its cash,
         principal only for what its income and the borrower cannot pay, and none below the floor.
-        The rest is arrears.
+        The rest is arrears. Without a plan (the lender abstained) the contract's own waterfall
+        holds, on the fund's cash.
         """
         instalment = self._due.get(session)
         if instalment is None or self.state.status != "active":
             return
         state = self.state
-        usable = max(min(planned, exchange.account().cash), ZERO)
+        cash = exchange.account().cash
+        usable = max(cash if planned is None else min(planned, cash), ZERO)
         income, principal = fund_parts(max(fund_value, ZERO), state.fund_invested)
         from_income = min(income, usable)
         split = split_instalment(

@@ -27,7 +27,6 @@ from interfaces.store import TickStore
 from orchestrator.graph import TickContext, TickState, in_order
 from orchestrator.loan_life import LoanLife
 from schemas.agents import AgentDecision, AgentName, LenderDecision
-from schemas.base import ZERO
 from schemas.jobs import Cadence
 from schemas.tick import Event, Tick
 
@@ -82,6 +81,8 @@ class Simulation:
         Raises `Conflict` when another worker has taken the run: nothing was written then.
         """
         await asyncio.to_thread(self._recover)
+        if self._head:
+            on_tick(self._head, self._plan.sessions[self._head - 1])
         for n in range(self._head, len(self._plan.sessions)):
             if self._parts.loan is not None and self._parts.loan.over:
                 return True
@@ -222,6 +223,6 @@ class Simulation:
         loan.pay(
             session,
             self._parts.exchange,
-            planned=planned or ZERO,
+            planned=planned,
             fund_value=self._parts.exchange.account().equity,
         )

@@ -83,8 +83,8 @@ class Worker:
                 if job is not None:
                     self._work(job, lambda _: None)
                     continue
-            except Unavailable:  # the store is away: ask again after the pause
-                pass
+            except Unavailable as error:  # the store is away: ask again after the pause
+                log.warning("the store does not answer: %s", error)
             self._drain.wait(IDLE_POLL_S)
 
     def run_job(self, job_id: str, watch: Watch) -> Job:
@@ -136,10 +136,13 @@ class Worker:
             stops = _Stops(lease, self._drain)
             try:
                 state, error = self._run_all(job, stops, watch)
-            except Conflict:  # another worker has the job now; it is not ours to write
-                return
-            except Unavailable:
-                raise  # the lease runs out and somebody takes the job up again
+            except Conflict as conflict:
+                if self._is_gone(lease):  # another worker has the job; it is not ours to write
+                    return
+                state, error = "failed", str(conflict)
+            except Unavailable as missing:  # if this cannot be stored either, the lease runs out
+                log.warning("job paused: %s", missing, extra={"job_id": job.job_id})
+                state, error = "paused", str(missing)
             except AlphaShieldError as refusal:  # files cannot be made: its data set is gone, say
                 state, error = "failed", str(refusal)
             except Exception as bug:  # the top of the worker: one bad job must not end it
@@ -149,6 +152,15 @@ class Worker:
             return
         with suppress(Conflict):  # taken over in this very moment: the other one finishes it
             jobs.finish(job.job_id, job.fence, state, now=wall.now(), error=error)
+
+    @staticmethod
+    def _is_gone(lease: Lease) -> bool:
+        """Tell whether a conflict means that the job became another worker's."""
+        try:
+            lease.renew()
+        except Conflict:
+            return True
+        return lease.lost
 
     def _run_all(self, job: Job, stops: _Stops, watch: Watch) -> tuple[JobState, str | None]:
         """Run every run that is not done, publish, and return the job's state and error.
@@ -204,6 +216,8 @@ class Worker:
     ) -> None:
         """Store the job's files; `Conflict` when they have become another worker's to write."""
         store = self._system.store
+        for run in runs:
+            require_same(run, job.request, self._key_now(job, run))
         files = publish(
             job.model_copy(update={"runs": runs}),
             ticks=store.ticks,
@@ -215,6 +229,10 @@ class Worker:
             lease.renew()  # long files must not outlast it
             store.artifacts.put(job.job_id, name, content, fence=job.fence)
 
+    def _key_now(self, job: Job, run: RunProgress) -> str:
+        """Return what would identify the run if it were asked for now."""
+        return run_key(job.request, run.model, self._market(job), self._system.code_version)
+
     def _market(self, job: Job) -> MarketData:
         return self._system.catalog.open(job.request.data)
 
@@ -222,8 +240,7 @@ class Worker:
     async def _assemble(self, job: Job, run: RunProgress) -> AsyncGenerator[Simulation]:
         """Build everything one run is made of, on its own clock and account."""
         system, request, market = self._system, job.request, self._market(job)
-        key = run_key(request, run.model, market, system.code_version)
-        require_same(run, request, key)
+        require_same(run, request, self._key_now(job, run))
         symbols = universe_of(request, market)
         ports = run_ports(system, request, run_key=run.run_key, symbols=symbols)
         plan = RunPlan(

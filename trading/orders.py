@@ -31,7 +31,9 @@ def client_order_id(
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def keyed_order_id(scope: str, agent: str, key: str) -> str:
-    """Derive the id of an order that a client gave a key of its own: one key is one order."""
-    content = json.dumps([scope, agent, "key", key], ensure_ascii=False, separators=(",", ":"))
+def keyed_order_id(scope: str, tick: int, agent: str, *, key: str) -> str:
+    """Derive the id of an order with a client's own key: within a session one key is one order."""
+    content = json.dumps(
+        [scope, tick, agent, "key", key], ensure_ascii=False, separators=(",", ":")
+    )
     return hashlib.sha256(content.encode()).hexdigest()[:32]

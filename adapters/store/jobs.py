@@ -18,7 +18,7 @@ from pymongo import IndexModel
 
 from adapters.store.calls import Documents, compare_and_set, insert, repeated
 from adapters.store.codec import decode, encode
-from schemas.errors import Conflict, NotFound
+from schemas.errors import Conflict, NotFound, UntrustworthyData
 from schemas.jobs import Job, JobState, RunProgress
 
 INDEXES = [
@@ -171,9 +171,14 @@ class MongoJobStore:
             "_lease": _micros(until),
             "updated_at": _iso(now),
         }
+        try:
+            job = decode(Job, {**document, **claim})
+        except UntrustworthyData as error:  # no worker can run it, and none may end on it
+            self._change(document, {"state": "failed", "error": f"unreadable: {error}", **_NOBODY})
+            return None
         lease_seen = {"_lease": document["_lease"]} if document["state"] == "running" else {}
         if self._change(document, claim, lease_seen):
-            return decode(Job, {**document, **claim})
+            return job
         return None
 
     def _change(

@@ -254,26 +254,51 @@ def test_the_lender_lets_the_fund_pay_by_the_waterfall(
     assert output.fund_payment == Decimal(payment)
 
 
-def test_the_fund_sells_its_largest_holding_for_what_cash_lacks() -> None:
-    task = due()
-    task["findings"] = {"lender": {"fund_payment": "313.36"}}
-    answers: dict[str, Answer] = {
+def raising(status: str = "accepted", *, fractional: bool = True) -> dict[str, Answer]:
+    return {
         "trading_get_account": {"cash": "13.36", "market_value": "990.00", "equity": "1003.36"},
+        "trading_get_mode": {"costs": {"fractional": fractional}},
         "trading_get_positions": {
             "symbols": ["AAA", "BBB", "CCC"],
             "quantities": ["2", "10", "5"],
             "prices": ["50", "20", "138"],
             "market_values": ["100.00", "200.00", "690.00"],
         },
-        "trading_place_order": lambda order: {"client_order_id": f"sell-{order['symbol']}"},
+        "trading_place_order": lambda order: {
+            "client_order_id": f"sell-{order['symbol']}",
+            "status": status,
+        },
     }
-    decision, tools = decide("rules", "alpha_trading", task, answers)
+
+
+def raise_cash(answers: dict[str, Answer]) -> tuple[AgentDecision, Tools]:
+    task = due()
+    task["findings"] = {"lender": {"fund_payment": "313.36"}}
+    return decide("rules", "alpha_trading", task, answers)
+
+
+def test_the_fund_sells_its_largest_holding_for_what_cash_lacks() -> None:
+    decision, tools = raise_cash(raising())
     order = tools.asked("trading_place_order")
     assert (order["symbol"], order["side"]) == ("CCC", "sell")
     raised = Decimal(order["quantity"]) * 138
     assert Decimal("309.00") <= raised < Decimal("309.01")  # 300 and 3 % for the unknown price
     assert decision.output is not None
     assert decision.output.order_ids == ("sell-CCC",)
+
+
+def test_a_fund_of_whole_shares_sells_whole_shares() -> None:
+    _, tools = raise_cash(raising(fractional=False))
+    assert tools.asked("trading_place_order")["quantity"] == "3"
+
+
+def test_a_denied_sale_is_not_counted_as_raised() -> None:
+    decision, tools = raise_cash(raising("denied"))
+    asked = [c.arguments["symbol"] for c in tools.calls if c.tool == "trading_place_order"]
+    assert asked == ["CCC", "BBB", "AAA"]
+    assert decision.output is not None
+    assert decision.output.action == "hold"
+    assert "fall short" in decision.output.rationale
 
 
 def test_the_fund_sells_nothing_when_cash_covers_the_payment() -> None:

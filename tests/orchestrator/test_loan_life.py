@@ -54,7 +54,12 @@ class Serviced:
         self.session(FIRST, disburse=True)
 
     def session(
-        self, day: date, *, planned: str = "0.00", gain: str = "0.00", disburse: bool = False
+        self,
+        day: date,
+        *,
+        planned: str | None = "0.00",
+        gain: str = "0.00",
+        disburse: bool = False,
     ) -> None:
         self.clock.move_to(NYSE.opens_at(day))
         self.exchange.begin(self.n, day)
@@ -69,12 +74,13 @@ class Serviced:
         self.clock.move_to(NYSE.closes_at(day) + timedelta(microseconds=1))
         self.exchange.settle()
         value = self.exchange.account().equity
-        self.life.pay(day, self.exchange, planned=Decimal(planned), fund_value=value)
+        plan = None if planned is None else Decimal(planned)
+        self.life.pay(day, self.exchange, planned=plan, fund_value=value)
         for each in self.exchange.end().transactions:
             for entry in each.entries:
                 self.books[entry.account] += entry.amount
 
-    def due(self, number: int, **how: str) -> Any:
+    def due(self, number: int, **how: str | None) -> Any:
         """Service one instalment and return who paid it."""
         self.session(NYSE.on_or_after(self.life.schedule.instalments[number - 1].due_on), **how)
         assert self.life.state.payment is not None
@@ -117,6 +123,15 @@ def test_the_fund_pays_no_more_than_the_lender_planned() -> None:
     split = loan.due(1, planned="10.00", gain="50.00")
     assert (split.from_income, split.from_principal) == (10, 0)
     assert split.shortfall == loan.life.state.arrears == split.due - 10
+
+
+def test_a_silent_lender_leaves_the_contracts_waterfall_in_force() -> None:
+    loan = Serviced()
+    split = loan.due(1, planned=None, gain="100.00")
+    assert (split.from_income, split.from_principal, split.shortfall) == (100, 0, 0)
+    poor = Serviced(disposable="0.00", fund_floor=Decimal("800.00"))
+    split = poor.due(1, planned=None, gain="10.00")
+    assert (split.from_income, split.from_principal) == (10, 100)
 
 
 def test_the_fund_is_never_drawn_below_its_floor_even_when_it_fell_after_the_decision() -> None:

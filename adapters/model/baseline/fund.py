@@ -73,6 +73,8 @@ def _invest(ask: Ask) -> TradingDecision:
 
 def _raise_cash(ask: Ask, needed: Decimal, cash: Decimal) -> TradingDecision:
     missing = (needed - cash) * MARGIN
+    fractional = bool(ask.tool("trading_get_mode")["costs"]["fractional"])
+    step = MILLIONTH if fractional else Decimal(1)
     held = ask.tool("trading_get_positions")
     rows = sorted(
         zip(
@@ -84,9 +86,7 @@ def _raise_cash(ask: Ask, needed: Decimal, cash: Decimal) -> TradingDecision:
     for symbol, quantity, price, value in rows:
         if missing <= 0:
             break
-        units = min(
-            Decimal(quantity), (missing / Decimal(price)).quantize(MILLIONTH, rounding=ROUND_UP)
-        )
+        units = min(Decimal(quantity), (missing / Decimal(price)).quantize(step, rounding=ROUND_UP))
         placed = ask.tool(
             "trading_place_order",
             symbol=symbol,
@@ -94,11 +94,16 @@ def _raise_cash(ask: Ask, needed: Decimal, cash: Decimal) -> TradingDecision:
             quantity=plain(units),
             reason=f"Raise {needed} for the instalment",
         )
-        orders.append(str(placed["client_order_id"]))
-        missing -= min(Decimal(value), units * Decimal(price))
+        if placed["status"] == "accepted":
+            orders.append(str(placed["client_order_id"]))
+            missing -= min(Decimal(value), units * Decimal(price))
+    short = f" Expected to fall short by {missing:.2f}." if missing > 0 else ""
     return TradingDecision(
         action="raise_cash" if orders else "hold",
-        rationale=f"Sold from the largest holdings to pay {needed} of the instalment.",
+        rationale=(
+            f"Selling from {len(orders)} of the largest holdings to pay {needed} of the "
+            f"instalment.{short}"
+        ),
         confidence=1.0,
         order_ids=tuple(orders),
         features={"needed": float(needed), "orders": float(len(orders))},

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, Any, Self, cast
 
 from adapters.wiring import System
-from tests.orchestrator.runs import ROOT
+from tests.orchestrator.runs import ROOT, look
 
 LEASE_S = 1.0
 SILENCE_S = 60.0
@@ -75,6 +75,11 @@ class Child:
     def writes(self, point: str | None = None) -> list[str]:
         done = [each["write"] for each in self.told if each.get("when") == "after"]
         return [each for each in done if point in (None, each)]
+
+
+def seen_by(system: System, job_id: str) -> str:
+    """Return what the canaries see for a job, so that its worker need not look again."""
+    return look(system, system.store.jobs.get(job_id).request).model_dump_json()
 
 
 class Nursery:
@@ -141,6 +146,7 @@ class Nursery:
             "job": job_id,
             "lease": LEASE_S,
             "ahead": ahead,
+            "canaries": job_id and seen_by(system, job_id),
             "at": at and {"point": at.point, "nth": at.nth, "when": at.when, "signal": int(by)},
         }
         self._input.write(json.dumps(order).encode() + b"\n")

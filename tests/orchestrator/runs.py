@@ -19,8 +19,9 @@ from lending.apr import loan_apr
 from lending.schedule import build_schedule, terms_of
 from orchestrator.jobs import admit
 from orchestrator.submission import new_job_id
-from orchestrator.worker import Worker, admission_of
+from orchestrator.worker import Worker, admission_of, check_canaries
 from schemas.base import canonical_json
+from schemas.canaries import CanaryReport
 from schemas.jobs import Job, RunProgress, SimulationRequest
 from schemas.loan import BorrowerFile
 from schemas.tick import Tick
@@ -97,6 +98,17 @@ def opened(home: Path, uri: str, database: str, **changes: Any) -> Iterator[Syst
     settings = load_settings(home=home, mongodb_uri=uri, database=database)
     with open_system(settings) as system:
         yield replace(system, **{"code_version": CODE, **changes})
+
+
+_SEEN: dict[tuple[str, str], CanaryReport] = {}
+
+
+def look(system: System, request: SimulationRequest) -> CanaryReport:
+    """Return what the canaries see, asked once for a request: it takes as long as a small job."""
+    key = (request.model_dump_json(), system.catalog.open(request.data).info().model_dump_json())
+    if key not in _SEEN:
+        _SEEN[key] = check_canaries(system, request)
+    return _SEEN[key]
 
 
 def queue(system: System, request: SimulationRequest) -> Job:

@@ -19,11 +19,12 @@ from tests.orchestrator.crash_child import AWAY, CONFLICT
 from tests.orchestrator.crashing import Child, Nursery, Point
 from tests.orchestrator.runs import Outcome, finish, lending, opened, queue, run, ticks_of, trading
 
+pytestmark = pytest.mark.usefixtures("looked_once")
 Undisturbed = Callable[[SimulationRequest], Outcome]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(system: System) -> Undisturbed:
+def undisturbed(system: System, looked_once: None) -> Undisturbed:
     """Run a request without disturbance, once."""
     known: dict[str, Outcome] = {}
 

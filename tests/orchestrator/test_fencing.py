@@ -13,6 +13,7 @@ from schemas.jobs import SimulationRequest
 from tests.orchestrator.crashing import Nursery, Point
 from tests.orchestrator.runs import Outcome, finish, lending, queue, trading
 
+pytestmark = pytest.mark.usefixtures("looked_once")
 COLLECTIONS = {
     "jobs": "_id",
     "run_heads": "_id",

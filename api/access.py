@@ -26,7 +26,8 @@ Access = Mapping[tuple[str, str], frozenset[Role] | None]
 """(method, rule) to the roles that may call it; None is open to the world, without a key."""
 
 _SAFE = frozenset({"GET", "HEAD"})
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_PROXY_PREFIX = "x-forwarded-"
+_PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,15 @@ def caller() -> Caller:
 def authenticate() -> Caller:
     """Return the caller by the key sent, or as the person at this machine; 401 otherwise."""
     ports = parts()
+    address = request.remote_addr or ""
     if not ports.keyring.required(ports.host):
         # A server told it listens on loopback may still be reached through another door.
-        if request.remote_addr not in _LOOPBACK_NAMES:
+        if not ports.keyring.is_local(address):
             raise NotAllowed("no API key was made yet: only this machine itself is served")
+        _refuse_proxies()
         return Caller("local", "admin")
     secret = _sent_secret()
-    key = ports.keyring.verify(secret) if secret else None
+    key = ports.keyring.verify(secret, address=address) if secret else None
     if key is None:
         raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
     return Caller(key.key_id, key.role)
@@ -86,26 +89,47 @@ def _sent_secret() -> str | None:
     return request.headers.get("X-API-Key")
 
 
+def _refuse_proxies() -> None:
+    """Refuse what a proxy on this machine passes on: its sender may be anybody."""
+    for name in (each.lower() for each in request.headers.keys()):  # noqa: SIM118  # not a dict
+        if name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIX):
+            raise NotAllowed(
+                "this request came through a proxy and no API key was made yet: create one first "
+                "with `alphashield keys create --name NAME`"
+            )
+
+
 def _refuse_strange_hosts() -> None:
     """Refuse names that a hostile page may have bound to this machine (DNS rebinding)."""
-    if parts().host in _LOOPBACK_NAMES and _hostname(f"//{request.host}") not in _LOOPBACK_NAMES:
+    if _serves_this_machine() and not _is_local(f"//{request.host}"):
         raise NotAllowed("this server answers to localhost only")
 
 
 def _refuse_strange_origins() -> None:
-    """Refuse changes that a page of another origin sends through its reader's browser."""
+    """Refuse changes that a page of another origin sends through its reader's browser.
+
+    `Host` is the sender's word: on loopback the origin must be this machine's by itself. Beyond
+    it every call needs a key, which a page that was bound to our address does not have.
+    """
     origin = request.headers.get("Origin")
     if origin is None or request.method in _SAFE:
         return
-    if _netloc(origin) != request.host:
+    strange = _serves_this_machine() and not _is_local(origin)
+    if strange or _netloc(origin) != request.host:
         raise NotAllowed("pages of another origin may not change anything here")
 
 
-def _hostname(address: str) -> str | None:
+def _serves_this_machine() -> bool:
+    ports = parts()
+    return ports.keyring.is_local(ports.host)
+
+
+def _is_local(address: str) -> bool:
     try:
-        return urlsplit(address).hostname
+        name = urlsplit(address).hostname
     except ValueError:
-        return None
+        return False
+    return name is not None and parts().keyring.is_local(name)
 
 
 def _netloc(address: str) -> str | None:

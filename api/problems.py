@@ -9,6 +9,7 @@ from flask import Flask, Response
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from interfaces.keyring import TooManyAttempts
 from schemas.api import Problem
 from schemas.errors import (
     AlphaShieldError,
@@ -31,6 +32,7 @@ RETRY_SECONDS = "5"
 
 # The first class that fits decides: subclasses stand before their base.
 _STATUS: tuple[tuple[type[AlphaShieldError], int], ...] = (
+    (TooManyAttempts, 429),
     (NotAllowed, 403),
     (NotFound, 404),
     (Conflict, 409),
@@ -86,7 +88,10 @@ def handle_problems(app: Flask) -> None:
 def _ours(error: AlphaShieldError) -> Response:
     for kind, status in _STATUS:
         if isinstance(error, kind):
-            return problem(status, error.code, str(error))
+            response = problem(status, error.code, str(error))
+            if isinstance(error, TooManyAttempts):
+                response.headers["Retry-After"] = str(error.retry_after_s)
+            return response
     return _bug(error)
 
 

@@ -6,6 +6,7 @@ Over HTTP every call is on its own (stateless), so a client may come back to ano
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import logging
 import signal
@@ -13,7 +14,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -21,13 +22,14 @@ import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
-from interfaces.keyring import Keyring
+from interfaces.keyring import Keyring, TooManyAttempts
 from schemas.errors import AlphaShieldError, InvalidRequest, Unavailable
 from schemas.keys import ApiKey
 
 PATH = "/mcp"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-_PEERS = frozenset({"127.0.0.1", "::1"})
+_PROXY_PREFIX = b"x-forwarded-"
+_PROXY_HEADERS = frozenset({b"forwarded", b"via", b"x-real-ip"})
 _DRAIN_SECONDS = 5
 _LOG = logging.getLogger(__name__)
 
@@ -93,16 +95,16 @@ def _ended_by_sigterm() -> Generator[None]:
 
 def http_app(server: MCPServer, *, host: str, keyring: Keyring) -> AsgiApp:
     """Build the ASGI application: keys first, then the SDK's own Host and Origin checks."""
-    local = host.strip("[]") in {name.strip("[]") for name in _LOOPBACK}
+    names = {*_LOOPBACK, f"[{host}]" if ":" in host and not host.startswith("[") else host}
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         json_response=True,
         stateless_http=True,
         transport_security=TransportSecuritySettings(
             # Beyond loopback names are the operator's own, and a page cannot know a key.
-            enable_dns_rebinding_protection=local,
-            allowed_hosts=[f"{name}{port}" for name in _LOOPBACK for port in ("", ":*")],
-            allowed_origins=[f"http://{name}{port}" for name in _LOOPBACK for port in ("", ":*")],
+            enable_dns_rebinding_protection=keyring.is_local(host),
+            allowed_hosts=[f"{name}{port}" for name in names for port in ("", ":*")],
+            allowed_origins=[f"http://{name}{port}" for name in names for port in ("", ":*")],
         ),
         host=host,
     )
@@ -130,11 +132,26 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class _Refusal(NamedTuple):
+    status: int
+    code: str
+    detail: str
+    header: tuple[bytes, bytes] | None = None
+
+
+_UNKNOWN = _Refusal(
+    401,
+    "unauthorized",
+    "send an API key as `Authorization: Bearer KEY`",
+    (b"www-authenticate", b"Bearer"),
+)
+
+
 class KeyGate:
     """Lets a request through when its key may use this server.
 
-    While no key was made, this machine alone is let through. A `read_only` key may not use a
-    server that has a tool which changes something.
+    While no key was made, this machine alone is let through, and no proxy on it. A `read_only`
+    key may not use a server that has a tool which changes something.
     """
 
     def __init__(self, app: AsgiApp, *, server: MCPServer, host: str, keyring: Keyring) -> None:
@@ -144,32 +161,50 @@ class KeyGate:
         self._keyring = keyring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401, 403 or 503, or pass the request on."""
+        """Answer 401, 403, 429 or 503, or pass the request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         try:
             refusal = await self._refusal(scope)
+        except TooManyAttempts as error:
+            after = (b"retry-after", str(error.retry_after_s).encode())
+            refusal = _Refusal(429, error.code, str(error), after)
         except AlphaShieldError as error:
             _LOG.warning("cannot check a key: %s", error)
-            refusal = 503, error.code, "API keys cannot be checked now; try again soon"
+            refusal = _Refusal(503, error.code, "API keys cannot be checked now; try again soon")
         if refusal is None:
             await self._app(scope, receive, send)
         else:
-            await _refuse(send, *refusal)
+            await _refuse(send, refusal)
 
-    async def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+    async def _refusal(self, scope: Scope) -> _Refusal | None:
+        peer = scope.get("client")
+        address = peer[0] if peer else ""
         if not await anyio.to_thread.run_sync(self._keyring.required, self._host):
-            peer = scope.get("client")
-            if peer and peer[0] in _PEERS:
-                return None
-            return 403, "not-allowed", "no API key was made yet: only this machine is served"
+            return self._refusal_without_keys(scope, address)
         secret = _sent_secret(scope)
-        key = await anyio.to_thread.run_sync(self._keyring.verify, secret) if secret else None
+        if not secret:
+            return _UNKNOWN
+        verify = functools.partial(self._keyring.verify, secret, address=address)
+        key = await anyio.to_thread.run_sync(verify)
         if key is None:
-            return 401, "unauthorized", "send an API key as `Authorization: Bearer KEY`"
+            return _UNKNOWN
         if not await self._may_use(key):
-            return 403, "not-allowed", f"a key with the role {key.role} may not use this server"
+            detail = f"a key with the role {key.role} may not use this server"
+            return _Refusal(403, "not-allowed", detail)
+        return None
+
+    def _refusal_without_keys(self, scope: Scope, address: str) -> _Refusal | None:
+        if not self._keyring.is_local(address):
+            detail = "no API key was made yet: only this machine is served"
+            return _Refusal(403, "not-allowed", detail)
+        if any(_tells_of_a_proxy(name.lower()) for name, _ in scope["headers"]):
+            detail = (
+                "this request came through a proxy and no API key was made yet: create one first "
+                "with `alphashield keys create --name NAME`"
+            )
+            return _Refusal(403, "not-allowed", detail)
         return None
 
     async def _may_use(self, key: ApiKey) -> bool:
@@ -179,23 +214,27 @@ class KeyGate:
         return all(tool.annotations and tool.annotations.read_only_hint for tool in tools)
 
 
+def _tells_of_a_proxy(name: bytes) -> bool:
+    return name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIX)
+
+
 def _sent_secret(scope: Scope) -> str | None:
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     scheme, _, token = headers.get(b"authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else headers.get(b"x-api-key")
 
 
-async def _refuse(send: Send, status: int, code: str, detail: str) -> None:
+async def _refuse(send: Send, refusal: _Refusal) -> None:
     body = json.dumps(
         {
-            "type": f"urn:alphashield:problem:{code}",
-            "title": code.replace("-", " ").capitalize(),
-            "status": status,
-            "detail": detail,
+            "type": f"urn:alphashield:problem:{refusal.code}",
+            "title": refusal.code.replace("-", " ").capitalize(),
+            "status": refusal.status,
+            "detail": refusal.detail,
         }
     ).encode()
     headers = [(b"content-type", b"application/problem+json")]
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if refusal.header is not None:
+        headers.append(refusal.header)
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

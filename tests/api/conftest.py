@@ -54,7 +54,9 @@ def store(server: Store, home: Path) -> Iterator[Store]:
 
 def build_parts(store: Store, home: Path, admission: Admission, **changes: Any) -> ApiParts:
     wall = SystemClock()
-    keyring = StoredKeyring(store.keys, pepper=load_pepper(home / "pepper"), wall=wall)
+    keyring = StoredKeyring(
+        store.keys, pepper=load_pepper(home / "pepper"), wall=wall, failures_per_minute=1_000_000
+    )
     values: dict[str, Any] = {
         "jobs": store.jobs,
         "artifacts": store.artifacts,

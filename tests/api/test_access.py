@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from adapters.clock import SystemClock
+from adapters.keyring import StoredKeyring
+from adapters.store.connect import Store
 from api.app import create_app
 from api.parts import ApiParts
 from api.routes import ROUTES, Route
@@ -176,3 +179,117 @@ def test_a_page_of_another_origin_changes_nothing(
     for origin in ("https://evil.example", "null", "http://["):
         assert client.post(address, headers={"Origin": origin}).status_code == 403
     assert client.post(address, headers={"Origin": "http://localhost"}).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.2", "127.8.9.10", "::1", "[::1]", "localhost"]
+)
+def test_every_loopback_address_refuses_strange_names_and_their_pages(
+    parts_with: Any, request_body: dict[str, Any], host: str
+) -> None:
+    client = create_app(parts_with(host=host)).test_client()
+    evil = {"Host": "evil.example:8000", "Origin": "http://evil.example:8000"}
+    assert client.get("/api/v1/jobs", headers=evil).status_code == 403
+    assert client.post("/api/v1/jobs", headers=evil, json=request_body).status_code == 403
+    at = f"[{host.strip('[]')}]:8000" if ":" in host else f"{host}:8000"
+    own = {"Host": at, "Origin": f"http://{at}"}
+    assert client.post("/api/v1/jobs", headers=own, json=request_body).status_code == 202
+
+
+PROXIED = ("Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Whatever", "X-Real-IP")
+
+
+@pytest.mark.parametrize("header", PROXIED)
+def test_without_a_key_made_nobody_comes_in_through_a_proxy(parts: ApiParts, header: str) -> None:
+    client = create_app(parts).test_client()
+    for address in ("/api/v1/jobs", "/", "/metrics"):
+        refused = client.get(address, headers={header: "203.0.113.7"})
+        assert refused.status_code == 403
+        assert "alphashield keys create" in refused.get_json()["detail"]
+    assert client.get("/healthz", headers={header: "203.0.113.7"}).status_code == 200
+    _, secret = parts.keyring.create("ops", "admin")
+    headers = {**bearer(secret), header: "203.0.113.7"}
+    assert client.get("/api/v1/jobs", headers=headers).status_code == 200
+
+
+class _Stopped(SystemClock):
+    """A machine's clock that the test moves."""
+
+    seconds = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class _Counted:
+    """A key store that counts how often it is asked for a key."""
+
+    def __init__(self, store: Store) -> None:
+        self._keys = store.keys
+        self.asked = 0
+
+    def find(self, digest: str) -> Any:
+        self.asked += 1
+        return self._keys.find(digest)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._keys, name)
+
+
+def test_guessing_keys_ends_at_the_limit_without_asking_the_store(
+    store: Store, parts_with: Any
+) -> None:
+    keys, wall = _Counted(store), _Stopped()
+    keyring = StoredKeyring(keys, pepper=b"p" * 32, wall=wall)
+    _, known = keyring.create("known", "admin")
+    _, fresh = keyring.create("fresh", "admin")
+    client = create_app(parts_with(keyring=keyring)).test_client()
+
+    def status(secret: str, *, address: str = "127.0.0.1") -> int:
+        base = {"REMOTE_ADDR": address}
+        got = client.get("/api/v1/jobs", headers=bearer(secret), environ_base=base)
+        return got.status_code
+
+    assert status(known) == 200
+    assert [status(f"ask_guess_{n}") for n in range(30)] == [401] * 30
+    asked = keys.asked
+    wall.seconds += 20
+    refused = client.get("/api/v1/jobs", headers=bearer("ask_guess_31"))
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"] == "40"
+    assert refused.get_json()["type"] == "urn:alphashield:problem:too-many-requests"
+    assert status(fresh) == 429
+    assert status("\xe9") == 429
+    assert keys.asked == asked
+    assert status(known) == 200  # it was right before: no guess
+    assert status("ask_guess", address="127.0.0.9") == 401
+    assert client.get("/healthz").status_code == 200
+    wall.seconds += 40
+    assert status(fresh) == 200
+
+
+def test_a_key_revoked_after_it_was_used_counts_as_a_guess(store: Store, parts_with: Any) -> None:
+    keyring = StoredKeyring(store.keys, pepper=b"p" * 32, wall=_Stopped(), failures_per_minute=2)
+    key, secret = keyring.create("ops", "admin")
+    client = create_app(parts_with(keyring=keyring)).test_client()
+
+    def status() -> int:
+        return client.get("/api/v1/jobs", headers=bearer(secret)).status_code
+
+    assert status() == 200
+    keyring.revoke(key.key_id)
+    assert [status() for _ in range(3)] == [401, 401, 429]
+
+
+def test_one_subscriber_of_ipv6_is_one_address(store: Store, parts_with: Any) -> None:
+    keyring = StoredKeyring(store.keys, pepper=b"p" * 32, wall=_Stopped(), failures_per_minute=2)
+    keyring.create("ops", "admin")
+    client = create_app(parts_with(host="::", keyring=keyring)).test_client()
+
+    def status(address: str) -> int:
+        base = {"REMOTE_ADDR": address}
+        return client.get("/api/v1/jobs", headers=bearer("x"), environ_base=base).status_code
+
+    assert [status(f"2001:db8::{n}") for n in (1, 2, 3)] == [401, 401, 429]
+    assert status("2001:db8:0:1::1") == 401
+    assert [status(f"::ffff:192.0.2.{n}") for n in (1, 2, 3)] == [401, 401, 401]

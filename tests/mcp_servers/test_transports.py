@@ -206,6 +206,53 @@ def test_pages_and_names_of_others_are_refused_on_loopback(
     assert exchange(app, **{header: value}).status_code in {403, 421}
 
 
+@pytest.mark.parametrize("host", ["127.0.0.2", "127.8.9.10", "::1", "[::1]"])
+def test_every_loopback_address_refuses_names_and_pages_of_others(
+    keyring: StoredKeyring, host: str
+) -> None:
+    at = f"[{host.strip('[]')}]:8100" if ":" in host else f"{host}:8100"
+    for headers, status in (
+        ({"Host": at, "Origin": f"http://{at}"}, 200),
+        ({"Host": "localhost:8100"}, 200),
+        ({"Host": "evil.example:8100", "Origin": "http://evil.example:8100"}, 421),
+        ({"Host": at, "Origin": "http://evil.example:8100"}, 403),
+    ):
+        app = http_app(server_of(writes=False), host=host, keyring=keyring)
+        assert exchange(app, **headers).status_code == status, headers
+
+
+@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "x-forwarded-host"])
+def test_without_a_key_made_nobody_comes_in_through_a_proxy(
+    keyring: StoredKeyring, header: str
+) -> None:
+    app = http_app(server_of(writes=False), host="127.0.0.1", keyring=keyring)
+    refused = exchange(app, **{header: "203.0.113.7"})
+    assert refused.status_code == 403
+    assert "alphashield keys create" in refused.json()["detail"]
+    _, secret = keyring.create("ops", "admin")
+    app = http_app(server_of(writes=False), host="127.0.0.1", keyring=keyring)
+    headers = {header: "203.0.113.7", "Authorization": f"Bearer {secret}"}
+    assert exchange(app, **headers).status_code == 200
+
+
+def test_guessing_keys_ends_at_the_limit_and_says_when_to_try_again(
+    keyring: StoredKeyring,
+) -> None:
+    _, secret = keyring.create("ops", "admin")
+
+    def answer(sent: str, peer: str = "127.0.0.1") -> httpx2.Response:
+        app = http_app(server_of(writes=False), host="127.0.0.1", keyring=keyring)
+        return exchange(app, peer=peer, Authorization=f"Bearer {sent}")
+
+    assert {answer("ask_guess").status_code for _ in range(30)} == {401}
+    refused = answer("ask_guess")
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert refused.json()["status"] == 429
+    assert answer(secret).status_code == 429
+    assert answer(secret, peer="127.0.0.9").status_code == 200
+
+
 @pytest.mark.promise("authz-matrix")
 @pytest.mark.parametrize(
     ("role", "writes", "status"),

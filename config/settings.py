@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
@@ -23,6 +25,8 @@ from schemas.errors import BadConfiguration
 
 PREFIX = "ALPHASHIELD_"
 _LATER = "its adapter is not in this version, so it changes nothing yet"
+# Up to the last @, as a password may hold one, or a slash, that was not escaped.
+_USERINFO = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)?(?P<userinfo>.*)@")
 _VENDORS = frozenset(
     {
         "mongodb_uri",
@@ -126,6 +130,7 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(default=None, description=f"models openai:…; {_LATER}")
     openai_base_url: str | None = Field(
         default=None,
+        repr=False,  # it may hold a password: `describe` masks it
         description=f"any OpenAI-compatible endpoint instead of OpenAI's own; {_LATER}",
     )
     voyage_api_key: SecretStr | None = Field(
@@ -172,7 +177,8 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Return the secret values that are set, for the log's redaction and nothing else."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
+        whole = tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
+        return whole + _credentials_in(self.openai_base_url or "")
 
 
 class SettingState(Message):
@@ -200,7 +206,19 @@ def describe(settings: Settings) -> tuple[SettingState, ...]:
 def _shown(value: object) -> str:
     if value is None:
         return "not set"
+    if isinstance(value, str):
+        return _USERINFO.sub(r"\g<scheme>***@", value)
     return "set" if isinstance(value, SecretStr) else str(value)
+
+
+def _credentials_in(url: str) -> tuple[str, ...]:
+    """Return what a URL holds before its host, whole and as the password alone; often nothing."""
+    found = _USERINFO.match(url)
+    if found is None:
+        return ()
+    userinfo = found["userinfo"]
+    password = userinfo.partition(":")[2] or userinfo
+    return tuple(dict.fromkeys((userinfo, password, unquote(password))))
 
 
 def _refuse_unknown(variables: Mapping[str, str]) -> None:

@@ -73,6 +73,28 @@ def test_plain_settings_are_read_under_our_prefix(monkeypatch):
     assert settings.openai_base_url == "http://127.0.0.1:11434/v1"
 
 
+@pytest.mark.parametrize(
+    ("url", "shown", "secrets"),
+    [
+        ("https://models.example/v1", "https://models.example/v1", set()),
+        ("https://ann:hunter22@m.example/v1", "https://***@m.example/v1", {"hunter22"}),
+        ("https://sk-token99@m.example/v1", "https://***@m.example/v1", {"sk-token99"}),
+        ("https://ann:p%40ss%2Fword@m.example", "https://***@m.example", {"p@ss/word"}),
+        ("https://ann:p@ss/word@m.example", "https://***@m.example", {"p@ss/word"}),
+        ("ann:hunter22@m.example/v1", "***@m.example/v1", {"hunter22"}),
+    ],
+)
+def test_a_password_in_a_url_is_never_printed(url, shown, secrets, monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    settings = load_settings()
+    states = {state.variable: state.shown for state in describe(settings)}
+    assert states["OPENAI_BASE_URL"] == shown
+    assert settings.openai_base_url == url
+    assert secrets <= set(settings.secrets())
+    assert bool(secrets) == bool(settings.secrets())
+    assert not [each for each in secrets if each in f"{settings!r} {settings} {states}"]
+
+
 def test_the_environment_wins_over_dotenv_and_an_argument_over_both(monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("ALPHASHIELD_PORT=1111\nALPHASHIELD_DATABASE=from_file\n")
     monkeypatch.setenv("ALPHASHIELD_PORT", "2222")

@@ -6,12 +6,12 @@ import platform
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib import metadata
 
 from interfaces.calendar import TradingCalendar
-from interfaces.market import MarketData
+from interfaces.market import MarketData, MarketView
 from interfaces.store import TickStore
 from lending.schedule import split_principal
 from orchestrator.jobs import sessions_of, universe_of
@@ -38,6 +38,8 @@ from schemas.tick import Tick
 SHAPING_LIBRARIES = ("cvxpy", "langgraph", "mcp", "numpy", "pydantic", "scipy", "skfolio")
 """Libraries whose version can move a figure."""
 
+
+Sessions = tuple[date, ...]
 
 LOAN_ASSUMPTIONS = (
     "The borrower pays up to the disposable income of the application every month.",
@@ -106,7 +108,7 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
         universe=universe,
         runs=tuple(results),
         benchmarks=yardsticks,
-        assumptions=assumptions_of(request, info),
+        assumptions=(*assumptions_of(request, info), *_ended(request, universe, prices)),
     )
 
 
@@ -146,17 +148,38 @@ def _capital(request: SimulationRequest) -> Decimal:
     return max(split_principal(request.application.application).invested, CENT)
 
 
+def _view_at_end(request: SimulationRequest, prices: Prices) -> tuple[MarketView, Sessions]:
+    """Return the market once all sessions are past, and those sessions."""
+    sessions = sessions_of(request, prices.market, prices.calendar)
+    closes_at = prices.calendar(prices.market.info().calendar).closes_at(sessions[-1])
+    return prices.market.view(closes_at + timedelta(microseconds=1)), sessions
+
+
+def _ended(
+    request: SimulationRequest, universe: tuple[str, ...], prices: Prices
+) -> tuple[str, ...]:
+    """Name the symbols whose prices end before the run does: they cannot be sold any more."""
+    view, sessions = _view_at_end(request, prices)
+    said: list[str] = []
+    for symbol in universe:
+        last = view.last_close(symbol)
+        if last is not None and last[0] < sessions[-1] and sessions[0] <= last[0]:
+            said.append(
+                f"{symbol} has no price after {last[0]}: what is held of it keeps that value and "
+                "cannot be sold."
+            )
+    return tuple(said)
+
+
 def _yardsticks(
     request: SimulationRequest, universe: tuple[str, ...], prices: Prices
 ) -> tuple[BenchmarkResult, ...]:
     """Compute the yardsticks once all sessions are past."""
-    market = prices.market
-    sessions = sessions_of(request, market, prices.calendar)
-    closes_at = prices.calendar(market.info().calendar).closes_at(sessions[-1])
-    view = market.view(closes_at + timedelta(microseconds=1))
+    view, sessions = _view_at_end(request, prices)
     capital = _capital(request)
     found = [
-        index_yardstick(view, symbol, sessions, capital) for symbol in market.info().benchmarks
+        index_yardstick(view, symbol, sessions, capital)
+        for symbol in prices.market.info().benchmarks
     ]
     found.append(equal_weight_yardstick(view, universe, sessions, capital))
     return tuple(yardstick for yardstick in found if yardstick is not None)

@@ -32,7 +32,5 @@ def test_symbols_whose_prices_end_before_the_run_are_named(
     job = run(system, request)
     results = json.loads(system.store.artifacts.get(job.job_id, "results.json"))
     said = [each for each in results["jobs"][0]["assumptions"] if "no price after" in each]
-    assert said == [
-        "GONE has no price after 2020-02-03: what is held of it keeps that value and "
-        "cannot be sold."
-    ]
+    assert len(said) == 1
+    assert said[0].startswith("GONE has no price after 2020-02-03")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from cli.outputs import prepare, write
 from cli.running import exit_code_of, print_results, run_here, summary
 
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from schemas.jobs import Job, SimulationRequest
     from schemas.results import ResultsBundle
@@ -84,9 +85,9 @@ def simulate(
         }
     )
     with opened(context) as doors:
-        job = _submit(doors, request)
+        with _place(out or Path("out"), ours=out is not None):
+            job = _submit(doors, request)
         folder = out or Path("out") / job.job_id
-        prepare(folder)
         job = run_here(doors, job, quiet=as_json)
         deliver(doors, job, folder, as_json=as_json)
 
@@ -102,8 +103,7 @@ def demo(
 
     symbols = root_of(context).setup().universes[DEMO_UNIVERSE]
     requests = _demo_requests(symbols)
-    prepare(out)
-    with opened(context) as doors:
+    with _place(out, ours=True), opened(context) as doors:
         jobs: list[Job] = []
         for job in [_submit(doors, request) for request in requests]:
             done = run_here(doors, job, quiet=as_json)
@@ -116,29 +116,80 @@ def demo(
         )
     write(out, files)
     bundle = ResultsBundle.model_validate_json(files["results.json"])
-    _tell(bundle, out, [job.job_id for job in jobs], as_json=as_json)
+    _tell(bundle, out, {"job_ids": [job.job_id for job in jobs]}, as_json=as_json)
 
 
 def deliver(doors: Doors, job: Job, folder: Path, *, as_json: bool) -> None:
     """Write an ended job's files, print its figures, and exit with its code."""
+    from schemas.jobs import ENDED
     from schemas.results import ResultsBundle
 
-    names = doors.artifacts.names(job.job_id) if job.state in {"completed", "partial"} else ()
+    # Also of a failed job: when a canary sang, the report is what says which and why.
+    names = doors.artifacts.names(job.job_id) if job.state in ENDED else ()
+    said = {"job_ids": [job.job_id], "state": job.state, "error": job.error}
     files = {name: doors.artifacts.get(job.job_id, name) for name in names}
     if files:
-        prepare(folder)
-        write(folder, files)
+        _write_kept(folder, files, job.job_id)
         bundle = ResultsBundle.model_validate_json(files["results.json"])
-        _tell(bundle, folder, [job.job_id], as_json=as_json)
+        _tell(bundle, folder, said, as_json=as_json)
     elif as_json:
-        print_json({"job_ids": [job.job_id], "state": job.state, "error": job.error})
+        print_json(said)
     raise typer.Exit(exit_code_of(job))
 
 
-def _tell(bundle: ResultsBundle, folder: Path, job_ids: list[str], *, as_json: bool) -> None:
+def _write_kept(folder: Path, files: Mapping[str, bytes], job_id: str) -> None:
+    """Write files of which the store has the originals; a refusal says how to get at them."""
+    from schemas.errors import InvalidRequest, Unavailable
+
+    try:
+        prepare(folder)
+        write(folder, files)
+    except (InvalidRequest, Unavailable) as error:
+        raise type(error)(
+            f"{error}; the files are kept: `alphashield jobs export {job_id} --out DIR` writes them"
+        ) from error
+
+
+@contextmanager
+def _place(folder: Path, *, ours: bool) -> Generator[None]:
+    """Find out before any work whether files can be written there; a refusal leaves no folder.
+
+    With `ours` the files go into this very folder: it may hold an earlier report and nothing else.
+    """
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        prepare(folder)
+        if ours:
+            _refuse_strangers(folder)
+        yield
+    except BaseException:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        raise
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Refuse a folder with files of somebody else's; hidden ones and our own are none."""
+    from orchestrator.report.files import FILES
+    from schemas.errors import InvalidRequest
+
+    entries = [each for each in sorted(folder.iterdir()) if not each.name.startswith(".")]
+    ours = (folder / "manifest.json").is_file()
+    for each in entries:
+        if not ours or each.name not in FILES or not each.is_file():
+            raise InvalidRequest(
+                f"{folder} holds {each.name}, which is no earlier report's: "
+                "choose an empty or a new folder with --out"
+            )
+
+
+def _tell(
+    bundle: ResultsBundle, folder: Path, said: Mapping[str, object], *, as_json: bool
+) -> None:
     report = folder / "report.html"
     if as_json:
-        print_json({"job_ids": job_ids, "report": str(report), "runs": summary(bundle)})
+        print_json({**said, "report": str(report), "runs": summary(bundle)})
     else:
         print_results(bundle)
         print_line(f"Report: {report}")

@@ -7,10 +7,13 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.store.connect import Store
+from orchestrator import worker
+from schemas.canaries import CanaryReport
 from tests.cli.conftest import ROOT, Outcome
 
 Run = Callable[..., Outcome]
@@ -160,10 +163,83 @@ def test_an_out_folder_that_cannot_be_written_is_told_before_any_work(
 ) -> None:
     (tmp_path / "taken").write_text("a file")
     words = ("simulate", "--models", "baseline:rules", *MONTH, "--out")
-    assert run(*words, "taken").code == 2
-    assert run(*words, "taken/below").code == 4
-    assert run(*words, "/proc/nowhere").code == 4
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "report.html").write_text("mine")
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "notes.txt").write_text("mine")
+    before = store.jobs.list(limit=1)
+    for out, code, said in (
+        ("taken", 2, "is a file"),
+        ("taken/below", 4, "cannot write to taken/below"),
+        ("/proc/nowhere", 4, "cannot write to /proc/nowhere"),
+        ("full", 2, "full holds report.html, which is no earlier report's"),
+        ("mixed", 2, "mixed holds notes.txt, which is no earlier report's"),
+    ):
+        refused = run(*words, out)
+        assert (refused.code, refused.err.count("\n")) == (code, 1), refused.err
+        assert said in refused.err
+    assert store.jobs.list(limit=1) == before
     assert (tmp_path / "taken").read_text() == "a file"
+    assert (tmp_path / "full" / "report.html").read_text() == "mine"
+
+
+def test_a_request_that_is_refused_leaves_no_folder(run: Run, tmp_path: Path) -> None:
+    words = ("simulate", "--models", "baseline:rulez", *MONTH)
+    assert run(*words, "--out", "new/below").code == 2
+    assert run(*words).code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_report_is_replaced(run: Run, tmp_path: Path) -> None:
+    words = ("simulate", *MONTH, "--out", "mine", "--models")
+    assert run(*words, "baseline:equal-weight").code == 0
+    first = (tmp_path / "mine" / "results.json").read_bytes()
+    assert run(*words, "baseline:buy-and-hold").code == 0
+    assert (tmp_path / "mine" / "results.json").read_bytes() != first
+
+
+def test_files_that_cannot_be_written_at_the_end_are_named_with_how_to_get_them(
+    run: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def displace(*_: object) -> CanaryReport:
+        (tmp_path / "mine").rmdir()
+        (tmp_path / "mine").write_text("in the way")
+        return checked(*_)
+
+    checked = worker.check_canaries
+    monkeypatch.setattr(worker, "check_canaries", displace)
+    words = ("simulate", "--models", "baseline:rules", *MONTH, "--out")
+    refused = run(*words, "mine")
+    job_id = store.jobs.list(limit=1)[0].job_id
+    assert refused.code == 2
+    assert f"`alphashield jobs export {job_id} --out DIR`" in refused.err
+    assert run("jobs", "export", job_id, "--out", "elsewhere").code == 0
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == FILES
+
+
+def test_a_canarys_alarm_is_delivered_with_its_report(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = worker.check_canaries
+
+    def loud(*asked: Any) -> CanaryReport:
+        report = checked(*asked)
+        first, *others = report.canaries
+        sang = first.model_copy(update={"passed": False, "says": "it sang."})
+        return report.model_copy(update={"canaries": (sang, *others)})
+
+    monkeypatch.setattr(worker, "check_canaries", loud)
+    words = ("simulate", "--models", "baseline:rules", *MONTH)
+    done = run(*words, "--out", "mine", "--json")
+    assert done.code == 5
+    assert done.json["state"] == "failed"
+    assert "it sang." in done.json["error"]
+    assert done.json["runs"][0]["state"] == "failed"
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == FILES
+    assert "it sang." in (tmp_path / "mine" / "report.html").read_text()
+    shown = run(*words, "--out", "mine")
+    assert shown.code == 5
+    assert "Report: mine/report.html" in shown.out
 
 
 @pytest.mark.promise("resume")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left, bisect_right
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from interfaces.calendar import ScheduledSession
 from schemas.errors import InvalidRequest
 
 # Fixed, so that a run does not depend on the day it is made; an exchange's own limits are kept.
 _FIRST = "1970-01-01"
 _LAST = "2049-12-31"
 _NANOS = 1_000_000_000
+_AD_HOC = ("adhoc_holidays", "special_opens_adhoc", "special_closes_adhoc")
 
 
 class ExchangeCalendar:
@@ -47,6 +49,26 @@ class ExchangeCalendar:
         self._inside(start)
         self._inside(end)
         return tuple(self._days[bisect_left(self._days, start) : bisect_right(self._days, end)])
+
+    def scheduled(self, start: date, end: date) -> tuple[ScheduledSession, ...]:
+        """Return the sessions in `start..end` by the regular rules alone; see the interface."""
+        if end < start:
+            return ()
+        self._inside(start)
+        self._inside(end)
+        source = _load(self.name, regular=True)  # only now: few who hold a calendar look ahead
+        days = source.sessions.to_numpy().astype("datetime64[D]")
+        rows = slice(*np.searchsorted(days, np.array([start, end + timedelta(days=1)], days.dtype)))
+        opens, closes = (
+            (np.asarray(nanos)[rows] // _NANOS).tolist()
+            for nanos in (source.opens_nanos, source.closes_nanos)
+        )
+        return tuple(
+            ScheduledSession(
+                day, datetime.fromtimestamp(opened, UTC), datetime.fromtimestamp(closed, UTC)
+            )
+            for day, opened, closed in zip(days[rows].tolist(), opens, closes, strict=True)
+        )
 
     def is_session(self, day: date) -> bool:
         """Tell whether the exchange trades on that day."""
@@ -94,8 +116,8 @@ class ExchangeCalendar:
         return InvalidRequest(f"{day.isoformat()} lies outside the calendar of {self.name}")
 
 
-@lru_cache(maxsize=8)  # a calendar is a constant that takes half a second to compute
-def _load(name: str) -> Any:
+@lru_cache(maxsize=16)  # a calendar is a constant that takes half a second to compute
+def _load(name: str, *, regular: bool = False) -> Any:
     # Imported here: it brings pandas, which `alphashield --help` does not wait for.
     import pandas as pd
     from exchange_calendars import calendar_utils, errors
@@ -110,6 +132,8 @@ def _load(name: str) -> Any:
     # The bounds of a calendar not yet built have no public door.
     factories: Any = vars(names)["_calendar_factories"]
     factory = factories[proper]
+    if regular:
+        factory = type(f"Regular{factory.__name__}", (factory,), {name: [] for name in _AD_HOC})
     first = max(filter(None, (pd.Timestamp(_FIRST), factory.bound_min())))
     last = min(filter(None, (pd.Timestamp(_LAST), factory.bound_max())))
     try:

@@ -56,7 +56,11 @@ class MarketView(Protocol):
     as_of: datetime
 
     def symbols(self) -> tuple[str, ...]:
-        """Return the tradable symbols that had at least one bar by now, sorted."""
+        """Return the tradable symbols that are traded by now, sorted.
+
+        A symbol is, from its first bar on, until its newest bar is more than 10 sessions old,
+        counted in the sessions the data set has: then it was delisted, for all that is known.
+        """
         ...
 
     def bars(
@@ -83,7 +87,10 @@ class MarketView(Protocol):
         ...
 
     def last_close(self, symbol: str) -> tuple[date, float] | None:
-        """Return the newest session and its close, or None before the first bar."""
+        """Return the newest session and its close, or None before the first bar.
+
+        However old it is: a holding that trades no more is valued at it.
+        """
         ...
 
 

@@ -171,6 +171,7 @@ class Desk:
         symbols = wanted.symbols or _longest(view, lookback)
         if not symbols:
             raise InvalidRequest("No symbol has a price yet: there is no history to draw from.")
+        _require_prices(view, symbols)
         closes = view.closes(symbols, lookback)
         history, returns = monthly_basket_returns(closes.sessions, closes.values)
         drawn = stationary_bootstrap(
@@ -190,6 +191,17 @@ class Desk:
             history_months=len(returns),
         )
         return drawn, source
+
+
+def _require_prices(view: MarketView, symbols: tuple[str, ...]) -> None:
+    """Refuse a symbol whose first bar is yet to come in the words for one that never was."""
+    for symbol in symbols:
+        try:
+            known = view.last_close(symbol) is not None
+        except NotFound:
+            known = False
+        if not known:
+            raise NotFound(f"No prices of {symbol!r} are known at this moment.")
 
 
 def _longest(view: MarketView, lookback: int) -> tuple[str, ...]:

@@ -16,11 +16,11 @@ from mcp.server.mcpserver import MCPServer
 from numpy.typing import NDArray
 from pydantic import Field
 
-from interfaces.calendar import TradingCalendar
+from interfaces.calendar import PUBLISHED_AHEAD, ScheduledSession, TradingCalendar
 from interfaces.clock import Clock
 from interfaces.market import Bars, MarketData, MarketView
 from mcp_servers.toolkit import add_tool, new_server
-from schemas.errors import InvalidRequest, NotFound
+from schemas.errors import InvalidRequest, LookAhead, NotFound
 from schemas.prices import (
     BarColumns,
     BarField,
@@ -36,6 +36,9 @@ from schemas.prices import (
 MOST_SYMBOLS = 500
 MOST_CELLS = 250_000
 MOST_DAYS = 1100
+_STALE_AFTER = 10
+_FRESH = timedelta(days=_STALE_AFTER)
+_DAY = timedelta(days=1)
 _INSTRUCTIONS = (
     "Daily prices as they were known at the moment the clock shows, which may be simulated. The "
     "newest bar is that of the last completed session; there are no live prices."
@@ -119,21 +122,24 @@ class _Desk:
     ) -> QuoteAnswer:
         """Get the close of the last completed session: the newest price there is.
 
-        It is no live price, and an order will not fill at it.
+        It is no live price, and an order will not fill at it. `sessions_old` warns of a close that
+        is more than 10 sessions old.
         """
         view = self._view()
         (name,) = _known(view, [symbol])
         bars = view.bars(name, lookback=2)
         closes = bars.close.tolist()
+        session: date = bars.sessions[-1].item()
         before = closes[-2] if len(closes) > 1 else None
         return QuoteAnswer(
             as_of=view.as_of,
             symbol=name,
-            session=bars.sessions[-1].item(),
+            session=session,
             close=price_text(closes[-1]),
             previous_close=None if before is None else price_text(before),
             change=None if before is None else round(closes[-1] / before - 1, 8),
             currency=self.market.info().currency,
+            sessions_old=self._age(session, view.as_of),
         )
 
     async def get_returns(
@@ -158,7 +164,10 @@ class _Desk:
         )
 
     async def list_symbols(self) -> SymbolsAnswer:
-        """List the symbols that have prices by now, and how those prices are made."""
+        """List the symbols that are traded by now, and how their prices are made.
+
+        One without a price for more than 10 sessions is left out; its quote can still be asked for.
+        """
         view = self._view()
         info = self.market.info()
         return SymbolsAnswer(
@@ -175,7 +184,8 @@ class _Desk:
     ) -> CalendarAnswer:
         """Get the exchange's sessions from `start` to `end`; the next two weeks by default.
 
-        The calendar is published ahead; it says nothing about which prices exist.
+        Days to come, up to a year, are those of the regular rules: a closure that will be declared
+        is not known yet. It says nothing about which prices exist.
         """
         first = start or self._now().date()
         last = end or first + timedelta(days=14)
@@ -183,26 +193,27 @@ class _Desk:
             raise InvalidRequest("the end lies before the start")
         if (last - first).days > MOST_DAYS:
             raise InvalidRequest(f"ask for at most {MOST_DAYS} days at once")
-        sessions = self.calendar.sessions(first, last)
+        sessions = self._sessions(first, last)
         return CalendarAnswer(
             exchange=self.calendar.name,
-            sessions=tuple(day.isoformat() for day in sessions),
-            opens_at=tuple(self.calendar.opens_at(day).isoformat() for day in sessions),
-            closes_at=tuple(self.calendar.closes_at(day).isoformat() for day in sessions),
+            sessions=tuple(session.day.isoformat() for session in sessions),
+            opens_at=tuple(session.opens_at.isoformat() for session in sessions),
+            closes_at=tuple(session.closes_at.isoformat() for session in sessions),
         )
 
     async def get_clock(self) -> ClockAnswer:
         """Get the moment up to which data can be seen, and the session it belongs to."""
         now = self._now()
-        session = self.calendar.on_or_after(now.date() - timedelta(days=1))
-        while self.calendar.closes_at(session) < now:
-            session = self.calendar.on_or_after(session + timedelta(days=1))
+        newest = self._completed(now)
+        # What is held is among what was scheduled, so there is one.
+        last = self.calendar.on_or_after(newest + _DAY)
+        session = self._sessions(newest + _DAY, last)[0]
         return ClockAnswer(
             as_of=now,
-            session=session,
-            session_opens_at=self.calendar.opens_at(session),
-            session_closes_at=self.calendar.closes_at(session),
-            previous_session=self.calendar.previous(session),
+            session=session.day,
+            session_opens_at=session.opens_at,
+            session_closes_at=session.closes_at,
+            previous_session=newest,
         )
 
     def _now(self) -> datetime:
@@ -211,9 +222,45 @@ class _Desk:
     def _view(self) -> MarketView:
         return self.market.view(self._now())
 
+    def _completed(self, now: datetime) -> date:
+        """Return the newest session that has closed before the clock's moment."""
+        today = now.date()
+        session = today if self.calendar.is_session(today) else self.calendar.previous(today)
+        while self.calendar.closes_at(session) >= now:
+            session = self.calendar.previous(session)
+        return session
+
+    def _sessions(self, first: date, last: date) -> tuple[ScheduledSession, ...]:
+        """Return the sessions held until the clock's day, and those scheduled for the days after.
+
+        Beyond what is published, `LookAhead`.
+        """
+        today = self._now().date()
+        if last > today + PUBLISHED_AHEAD:
+            raise LookAhead(
+                f"it is {today.isoformat()}: the exchange's sessions are published for "
+                f"{PUBLISHED_AHEAD.days} days ahead"
+            )
+        held = tuple(
+            ScheduledSession(day, self.calendar.opens_at(day), self.calendar.closes_at(day))
+            for day in self.calendar.sessions(first, min(last, today))
+        )
+        if last <= today:
+            return held
+        return held + self.calendar.scheduled(max(first, today + _DAY), last)
+
+    def _age(self, session: date, now: datetime) -> int | None:
+        """Return how many sessions have been completed since, when they are many."""
+        if now.date() - session <= _FRESH:
+            return None
+        age = len(self.calendar.sessions(session, self._completed(now))) - 1
+        return age if age > _STALE_AFTER else None
+
     def _refuse_empty(self, start: date | None, end: date | None) -> None:
         if start is None or end is None or end < start or (end - start).days > 14:
             return  # the view speaks about these, or there is a session in them
+        if end > self._now().date():
+            return  # whether the exchange opens on days to come is not known yet
         if not self.calendar.sessions(start, end):
             raise InvalidRequest(
                 f"{self.calendar.name} has no session from {start.isoformat()} to {end.isoformat()}"

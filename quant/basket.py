@@ -32,7 +32,7 @@ def monthly_basket_returns(
     ------
     InvalidRequest : fewer than three months in sight, NaN, or prices that are not positive.
     """
-    prices = finite_matrix(closes, "closes", at_least=1)
+    prices = finite_matrix(closes, "closes", at_least=0)
     require_positive(prices, "closes")
     months = sessions.astype("datetime64[M]")
     last_rows = np.flatnonzero(months[1:] != months[:-1])

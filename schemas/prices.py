@@ -62,6 +62,10 @@ class QuoteAnswer(Message):
     previous_close: str | None
     change: float | None = Field(description="close ÷ previous close − 1")
     currency: str
+    sessions_old: int | None = Field(
+        default=None,
+        description="sessions completed since, when more than 10: the symbol may trade no more",
+    )
 
 
 class ReturnColumn(Message):
@@ -83,7 +87,9 @@ class SymbolsAnswer(Message):
     """What has prices by now."""
 
     as_of: Instant
-    symbols: tuple[Symbol, ...] = Field(description="tradable, sorted")
+    symbols: tuple[Symbol, ...] = Field(
+        description="tradable, sorted; without those that had no price for more than 10 sessions"
+    )
     benchmarks: tuple[Symbol, ...] = Field(description="for comparison only")
     currency: str
     close_only: bool

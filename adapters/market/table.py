@@ -22,6 +22,8 @@ Days: TypeAlias = NDArray[np.datetime64]
 _Array = TypeVar("_Array", bound=NDArray[np.generic])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+STALE_AFTER = 10
+"""How many sessions of the data set a symbol may miss before it counts as no longer traded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,7 @@ class PriceTable:
             symbol: _series(symbol, arrays, index, close_only=info.close_only)
             for symbol, index in self._column.items()
         }
-        self._first_row = tuple(
-            (symbol, int(self._series[symbol].rows[0]))
-            for symbol in info.symbols
-            if len(self._series[symbol].rows)
-        )
+        self._tradable = [self._column[symbol] for symbol in info.symbols]
 
     def info(self) -> DatasetInfo:
         """Describe the data set."""
@@ -130,9 +128,11 @@ class PriceTable:
         except KeyError:
             raise NotFound(f"the data set {self._info.name!r} has no symbol {symbol!r}") from None
 
-    def started(self, rows: int) -> tuple[str, ...]:
-        """Return the tradable symbols with a bar in the first `rows` rows."""
-        return tuple(symbol for symbol, first in self._first_row if first < rows)
+    def traded(self, rows: int) -> tuple[str, ...]:
+        """Return the tradable symbols with a bar in the newest of the first `rows` rows."""
+        newest = self._close[max(0, rows - 1 - STALE_AFTER) : rows, self._tradable]
+        alive = np.flatnonzero(~np.isnan(newest).all(axis=0))
+        return tuple(self._info.symbols[index] for index in alive.tolist())
 
     def common(self, symbols: Sequence[str], rows: int, lookback: int) -> Closes:
         """Return the last closes that all symbols share within the first `rows` rows."""
@@ -165,8 +165,13 @@ class TableView:
         self._rows = rows
 
     def symbols(self) -> tuple[str, ...]:
-        """Return the tradable symbols that had at least one bar by now, sorted."""
-        return self._table.started(self._rows)
+        """Return the tradable symbols that are traded by now, sorted.
+
+        A symbol is, from its first bar on, until its newest bar is more than `STALE_AFTER`
+        sessions old, counted in the data set's own sessions: of weekly bars, in weeks. A symbol
+        with bars that are further apart than that comes and goes.
+        """
+        return self._table.traded(self._rows)
 
     def bars(
         self,

@@ -55,14 +55,23 @@ class _UniverseView:
         return self._view.bars(self._known(symbol), lookback=lookback, start=start, end=end)
 
     def closes(self, symbols: Sequence[str], lookback: int) -> Closes:
-        return self._view.closes([self._known(symbol) for symbol in symbols], lookback)
+        return self._view.closes([self._listed(symbol) for symbol in symbols], lookback)
 
     def last_close(self, symbol: str) -> tuple[date, float] | None:
         return self._view.last_close(self._known(symbol))
 
     def _known(self, symbol: str) -> str:
         if symbol not in self._symbols:
-            raise NotFound(
-                f"'{symbol}' is not in the universe of this run: prices_list_symbols shows what is"
-            )
+            raise self._unknown(symbol)
         return symbol
+
+    def _listed(self, symbol: str) -> str:
+        """Refuse a symbol whose first bar is yet to come in the words for one that never was."""
+        if self._view.last_close(self._known(symbol)) is None:
+            raise self._unknown(symbol)
+        return symbol
+
+    def _unknown(self, symbol: str) -> NotFound:
+        return NotFound(
+            f"'{symbol}' is not in the universe of this run: prices_list_symbols shows what is"
+        )

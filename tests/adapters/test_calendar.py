@@ -71,6 +71,44 @@ def test_every_day_moves_to_a_session_and_back(day: date) -> None:
     assert calendar.closes_at(before) < calendar.opens_at(session)
 
 
+@pytest.mark.promise("calendar")
+def test_scheduled_sessions_ignore_what_was_declared_ad_hoc_and_nothing_else(
+    nyse: ExchangeCalendar,
+) -> None:
+    ad_hoc = {"2001-09-11", "2001-09-14", "2004-06-11", "2007-01-02", "2012-10-29", "2012-10-30"}
+    ad_hoc |= {"2018-12-05", "2025-01-09"}
+    scheduled = {
+        str(session.day): session
+        for session in nyse.scheduled(date(1997, 1, 1), date(2025, 12, 31))
+    }
+    assert [day for day in CLOSED.split() if day in scheduled] == sorted(ad_hoc)
+    assert all(day in scheduled for day in OPEN.split())
+    assert all(
+        scheduled[day].closes_at == nyse.closes_at(date.fromisoformat(day))
+        for day in HALF_DAYS.split()
+    )
+    assert nyse.closes_at(date(1999, 12, 31)).hour == 18  # declared that year
+    assert scheduled["1999-12-31"].closes_at.hour == 21
+
+
+@given(st.dates(date(1990, 1, 1), date(2040, 12, 31)), st.integers(0, 400))
+def test_every_session_held_was_scheduled_to_open_as_it_did(start: date, days: int) -> None:
+    calendar = _shared()
+    end = start + timedelta(days=days)
+    scheduled = {session.day: session for session in calendar.scheduled(start, end)}
+    assert list(scheduled) == sorted(scheduled)
+    for day in calendar.sessions(start, end):
+        assert scheduled[day].opens_at == calendar.opens_at(day)
+        assert scheduled[day].closes_at >= calendar.closes_at(day)
+    assert all(start <= day <= end and day.weekday() < 5 for day in scheduled)
+
+
+def test_nothing_is_scheduled_backwards_or_outside_the_calendar(nyse: ExchangeCalendar) -> None:
+    assert nyse.scheduled(date(2020, 7, 5), date(2020, 7, 4)) == ()
+    with pytest.raises(InvalidRequest, match="outside the calendar of XNYS"):
+        nyse.scheduled(date(2049, 12, 1), date(2050, 1, 3))
+
+
 def test_sessions_are_in_order_and_both_ends_are_included(nyse: ExchangeCalendar) -> None:
     days = nyse.sessions(date(2020, 1, 2), date(2020, 12, 31))
     assert (days[0], days[-1]) == (date(2020, 1, 2), date(2020, 12, 31))

@@ -123,6 +123,17 @@ class MarketDataContract:
             assert (bars.low <= np.minimum(bars.open, bars.close) * (1 + 1e-6)).all()
             assert (bars.high >= np.maximum(bars.open, bars.close) * (1 - 1e-6)).all()
 
+    def test_a_symbol_is_listed_while_its_newest_bar_is_at_most_10_sessions_old(
+        self, market: MarketData, calendar: TradingCalendar, session: date
+    ) -> None:
+        view = market.view(calendar.opens_at(session))
+        closes = {name: view.last_close(name) for name in market.info().symbols}
+        days = sorted({day for name in closes for day in view.bars(name).sessions.tolist()})
+        fresh = days[-11]
+        assert view.symbols() == tuple(
+            name for name, last in closes.items() if last is not None and last[0] >= fresh
+        )
+
     def test_nonsense_is_refused(
         self, market: MarketData, calendar: TradingCalendar, session: date
     ) -> None:

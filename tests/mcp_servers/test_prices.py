@@ -210,11 +210,116 @@ def test_bad_arguments_are_answered_in_a_sentence(
     assert said in call(tool, **arguments)["error"]
 
 
-def test_the_calendar_is_published_and_ends_nowhere() -> None:
-    answer = call("prices_get_calendar", start="2021-11-22", end="2021-11-28")
-    assert answer["sessions"] == ["2021-11-22", "2021-11-23", "2021-11-24", "2021-11-26"]
-    assert answer["closes_at"][-1] == "2021-11-26T18:00:00+00:00"
+def test_the_calendar_is_published_a_year_ahead() -> None:
+    answer = call("prices_get_calendar", start="2020-11-23", end="2020-11-29")
+    assert answer["sessions"] == ["2020-11-23", "2020-11-24", "2020-11-25", "2020-11-27"]
+    assert answer["opens_at"][-1] == "2020-11-27T14:30:00+00:00"
+    assert answer["closes_at"][-1] == "2020-11-27T18:00:00+00:00"
     assert call("prices_get_calendar")["sessions"][0] == "2020-07-06"
+    past = call("prices_get_calendar", start="2012-10-22", end="2012-11-02")["sessions"]
+    assert {"2012-10-26", "2012-10-31"} == {day for day in past if "10-26" <= day[5:] <= "10-31"}
+    whole = call("prices_get_calendar", start="2020-06-01", end="2021-07-07")
+    assert len(whole["sessions"]) == len(NYSE.sessions(date(2020, 6, 1), date(2021, 7, 7)))
+
+
+@pytest.mark.promise("no-look-ahead")
+@pytest.mark.parametrize(
+    ("today", "closure"),
+    [
+        ("2001-09-10", "2001-09-11"),
+        ("2012-10-26", "2012-10-29"),
+        ("2018-06-01", "2018-12-05"),
+        ("2024-12-27", "2025-01-09"),
+    ],
+)
+def test_a_closure_nobody_knew_of_is_a_session_before_it(today: str, closure: str) -> None:
+    at = NYSE.closes_at(date.fromisoformat(today)) + timedelta(seconds=1)
+    span = {"start": closure, "end": closure}
+    answers = calls(
+        [
+            ("prices_get_calendar", span),
+            ("prices_get_calendar", {"start": today, "end": closure}),
+            ("prices_get_clock", {}),
+            ("prices_get_bars", {"symbols": ["AAA"], **span}),
+        ],
+        MARKET,
+        at=at,
+    )
+    assert answers[0]["sessions"] == [closure]
+    assert answers[0]["closes_at"][0][11:] in ("20:00:00+00:00", "21:00:00+00:00")
+    assert answers[1]["sessions"][-1] == closure
+    assert answers[2]["session"] > today
+    if (date.fromisoformat(closure) - date.fromisoformat(today)).days < 4:
+        assert answers[2]["session"] == closure
+    assert "no session" not in answers[3].get("error", "")
+    late = datetime.fromisoformat(closure).replace(tzinfo=UTC) + timedelta(days=9)
+    assert calls([("prices_get_calendar", span)], MARKET, at=late)[0]["sessions"] == []
+
+
+@pytest.mark.promise("no-look-ahead")
+def test_the_calendar_beyond_a_year_is_look_ahead() -> None:
+    for day in ("2021-07-08", "2022-06-20", "2049-12-31"):
+        error = call("prices_get_calendar", start=day, end=day)["error"]
+        assert "look-ahead: it is 2020-07-06" in error
+        assert re.findall(r"\d{4}-\d{2}-\d{2}", error) == ["2020-07-06"]
+    announced, juneteenth = date(2021, 6, 17), "2022-06-20"
+    for today in (date(2019, 8, 15), announced):
+        error = call("prices_get_calendar", day=today, start=juneteenth, end=juneteenth)["error"]
+        assert "look-ahead" in error
+
+
+@pytest.mark.promise("no-look-ahead")
+@pytest.mark.parametrize("day", ["2020-07-11", "2020-09-07", "2025-01-09"])
+def test_bars_of_a_day_to_come_never_tell_whether_it_is_a_session(day: str) -> None:
+    error = call("prices_get_bars", symbols=["AAA"], start=day, end=day)["error"]
+    assert "look-ahead: it is 2020-07-06" in error
+
+
+def delisted(last: int, *, every: int = 1) -> PriceTable:
+    """AAA ends with row `last`; the set has every `every`-th session."""
+    whole = arrays()
+    fields = {
+        name: getattr(whole, name).copy() for name in ("open", "high", "low", "close", "volume")
+    }
+    for values in fields.values():
+        values[last + 1 :, 0] = np.nan
+    rows = slice(None, None, every)
+    kept = {name: values[rows] for name, values in fields.items()}
+    return market(replace(whole, sessions=whole.sessions[rows], **kept))
+
+
+def test_a_symbol_without_a_price_for_more_than_10_sessions_is_no_longer_listed() -> None:
+    ended = delisted(49)
+    for row, listed in ((50, True), (60, True), (61, False), (200, False)):
+        at = NYSE.opens_at(DAYS[row])
+        symbols = ended.view(at).symbols()
+        assert ("AAA" in symbols, "BBB" in symbols) == (listed, True)
+        assert UniverseMarket(ended, ["AAA", "BBB"]).view(at).symbols() == tuple(
+            name for name in ("AAA", "BBB") if name in symbols
+        )
+        told = call("prices_list_symbols", ended, day=DAYS[row])["symbols"]
+        assert told == list(symbols)
+        last = ended.view(at).last_close("AAA")
+        assert last is not None
+        assert last[0] == DAYS[49]
+
+
+def test_a_quote_of_a_symbol_that_trades_no_more_says_how_old_it_is() -> None:
+    ended = delisted(49)
+    fresh = call("prices_get_quote", ended, day=DAYS[60], symbol="AAA")
+    stale = call("prices_get_quote", ended, day=DAYS[61], symbol="AAA")
+    assert (fresh["sessions_old"], stale["sessions_old"]) == (None, 11)
+    assert fresh["close"] == stale["close"]
+    assert stale["session"] == DAYS[49].isoformat()
+    assert call("prices_get_quote", ended, day=DAYS[61], symbol="BBB")["sessions_old"] is None
+
+
+def test_sessions_are_counted_as_the_data_set_has_them() -> None:
+    weekly = delisted(49, every=5)  # rows 0, 5, ... 45 of AAA
+    assert "AAA" in weekly.view(NYSE.opens_at(DAYS[96])).symbols()  # row 95 is the tenth since
+    assert "AAA" not in weekly.view(NYSE.opens_at(DAYS[101])).symbols()
+    after = weekly.view(datetime(2026, 1, 5, tzinfo=UTC))  # the set has ended; its symbols have not
+    assert after.symbols() == ("BBB", "GAP", "NEW")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""A symbol that is listed later is, to every tool of a run, one that never was."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+
+from adapters.wiring import System, open_tools, run_ports
+from interfaces.model import ToolCall
+from orchestrator import worker
+from tests.orchestrator.markets import EXCHANGE, NYSE, SYMBOLS, Overheard, market
+from tests.orchestrator.runs import lending
+
+TODAY = date(2020, 1, 29)
+UNLISTED, UNKNOWN = "FUTR", "NONE"
+
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("prices_get_bars", {"symbols": ["?"]}),
+    ("prices_get_bars", {"symbols": ["AAA", "?"], "lookback": 5}),
+    ("prices_get_bars", {"symbols": ["?"], "start": "2020-01-02", "end": "2020-01-03"}),
+    ("prices_get_quote", {"symbol": "?"}),
+    ("prices_get_returns", {"symbols": ["AAA", "?"]}),
+    ("prices_list_symbols", {}),
+    ("search_news", {"query": "?", "symbol": "?"}),
+    ("search_documents", {"query": "?", "symbol": "?"}),
+    ("memory_remember", {"text": "a thought", "symbols": ["?"]}),
+    ("memory_recall", {"query": "?"}),
+    ("trading_preview_order", {"symbol": "?", "side": "buy", "quantity": "1"}),
+    ("trading_place_order", {"symbol": "?", "side": "buy", "quantity": "1", "reason": "x"}),
+    ("trading_place_order", {"symbol": "?", "side": "sell", "quantity": "1", "reason": "x"}),
+    ("trading_rebalance_to_weights", {"weights": {"?": "0.5"}, "reason": "x"}),
+    ("quantum_optimize_portfolio", {"symbols": ["AAA", "?"]}),
+    ("quantum_select_assets", {"symbols": ["AAA", "BBB", "?"], "choose": 2}),
+    ("quantum_compare_methods", {"symbols": ["?"]}),
+    ("lending_simulate_coverage", {"seed": 1, "paths": 100, "symbols": ["?"]}),
+    ("lending_simulate_coverage", {"seed": 1, "paths": 100, "symbols": ["AAA", "?"]}),
+]
+
+
+@pytest.fixture(scope="module")
+def told(system: System) -> dict[str, list[str]]:
+    return {name: asyncio.run(_answers(system, name)) for name in (UNLISTED, UNKNOWN)}
+
+
+async def _answers(system: System, symbol: str) -> list[str]:
+    made = Overheard.on(system, market())
+    request = lending(data="made", universe=None)
+    ports = run_ports(made, request, run_key="k", symbols=SYMBOLS)
+    ports.clock.move_to(NYSE.opens_at(TODAY))
+    ports.exchange.begin(0, TODAY)
+    answers: list[str] = []
+    async with open_tools(worker._servers(made, request, ports, "k")) as tools:
+        for n, (tool, arguments) in enumerate(CALLS):
+            asked = json.loads(json.dumps(arguments).replace("?", symbol))
+            result = await tools.call(ToolCall(call_id=str(n), tool=tool, arguments=asked))
+            said = re.sub(r"\b[0-9a-f]{32}\b", "id", result.text)  # hashed from the symbol too
+            answers.append(f"{result.is_error} {said}".replace(symbol, "?"))
+    return answers
+
+
+@pytest.mark.promise("no-look-ahead")
+@pytest.mark.parametrize(
+    "n", range(len(CALLS)), ids=[f"{tool}-{n}" for n, (tool, _) in enumerate(CALLS)]
+)
+def test_no_tool_tells_a_symbol_to_come_from_one_that_never_was(
+    told: dict[str, list[str]], n: int
+) -> None:
+    assert TODAY < EXCHANGE
+    unlisted, unknown = (told[name][n] for name in (UNLISTED, UNKNOWN))
+    assert unlisted == unknown
+    assert "row(s)" not in unlisted
+
+
+def test_every_server_is_asked() -> None:
+    servers = {tool.partition("_")[0] for tool, _ in CALLS}
+    assert servers == {"prices", "search", "memory", "trading", "quantum", "lending"}

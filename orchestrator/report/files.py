@@ -1,4 +1,4 @@
-"""The six files of a finished job, as bytes and on a disk.
+"""The six files of a finished job, as bytes.
 
 `results.json`, `equity.csv`, `trades.csv`, `ledger.csv` and `report.html` depend on the results
 alone; `manifest.json` also has the `execution` block. Amounts are exact decimals. In a CSV a text
@@ -8,20 +8,15 @@ that a spreadsheet would take for a formula is led by an apostrophe.
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import io
 import json
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from uuid import uuid4
+from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from orchestrator.report.html import render_report
 from schemas.base import plain
-from schemas.errors import AlphaShieldError, InvalidRequest, Unavailable
 from schemas.ledger import Transaction
 from schemas.results import Manifest, ResultsBundle
 
@@ -29,11 +24,6 @@ FILES = (
     *("report.html", "results.json", "equity.csv", "trades.csv", "ledger.csv"),
     "manifest.json",
 )
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_WRONG_PLACE = {
-    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR),
-    *(errno.ENAMETOOLONG, errno.EEXIST, errno.ELOOP),
-}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -53,87 +43,6 @@ def render_files(
     }
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
     return {**found, "manifest.json": _json(manifest.model_copy(update={"files": hashes}))}
-
-
-def write_outputs(
-    bundle: ResultsBundle,
-    manifest: Manifest,
-    out_dir: Path,
-    *,
-    transactions: Iterable[tuple[str, Transaction]],
-) -> Path:
-    """Render every file and write them as one folder; see `write_files`."""
-    return write_files(render_files(bundle, manifest, transactions), out_dir)
-
-
-def write_files(files: Mapping[str, bytes], out_dir: Path) -> Path:
-    """Write a folder whole or not at all: beside its place first, then moved there.
-
-    A folder that holds an earlier report of ours is replaced, an empty one is filled, any other is
-    left alone. `InvalidRequest` when the place cannot be written to, `Unavailable` when the disk
-    is full or fails; nothing is left behind.
-    """
-    try:
-        place = out_dir.resolve()
-        _require_ours(place, out_dir)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        staged = place.with_name(f".{place.name}.{uuid4().hex}")
-        try:
-            staged.mkdir()
-            for name, content in files.items():
-                (staged / name).write_bytes(content)
-            _move(staged, place)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
-    except OSError as error:
-        raise _refusal(error, out_dir) from error
-    return out_dir
-
-
-def _refusal(error: OSError, out_dir: Path) -> AlphaShieldError:
-    if error.errno in _FULL:
-        return Unavailable(
-            f"The disk of the output folder '{out_dir}' is full; nothing was written."
-        )
-    why = (error.strerror or "it does not answer").lower()
-    kind = InvalidRequest if error.errno in _WRONG_PLACE else Unavailable
-    return kind(f"Cannot write the output folder '{out_dir}': {why}.")
-
-
-def _require_ours(place: Path, named: Path) -> None:
-    if not place.exists():
-        return
-    if not place.is_dir():
-        raise InvalidRequest(f"'{named}' is a file; name a folder to write to.")
-    present = {entry.name for entry in place.iterdir()}
-    if not present or (present <= set(FILES) and _is_manifest(place / "manifest.json")):
-        return
-    raise InvalidRequest(
-        f"The folder '{named}' has other things in it than an earlier report; name another one."
-    )
-
-
-def _is_manifest(path: Path) -> bool:
-    try:
-        Manifest.model_validate_json(path.read_bytes())
-    except (ValidationError, FileNotFoundError, IsADirectoryError):
-        return False
-    return True
-
-
-def _move(staged: Path, place: Path) -> None:
-    """Put the new folder in place; an old one is moved aside first, and back if that fails."""
-    if not place.exists():
-        staged.rename(place)
-        return
-    aside = place.with_name(f".{place.name}.{uuid4().hex}")
-    place.rename(aside)
-    try:
-        staged.rename(place)
-    except OSError:
-        aside.rename(place)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _json(message: BaseModel) -> bytes:

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from schemas.market import DatasetInfo
 
+STALE_AFTER = 10
+"""How many sessions old a symbol's newest bar may be while the symbol counts as traded."""
+
 Interval = Literal["1m", "5m", "1h", "1d", "1w"]
 
 
@@ -58,7 +61,7 @@ class MarketView(Protocol):
     def symbols(self) -> tuple[str, ...]:
         """Return the tradable symbols that are traded by now, sorted.
 
-        A symbol is, from its first bar on, until its newest bar is more than 10 sessions old,
+        A symbol is, from its first bar on, until its newest bar is over `STALE_AFTER` sessions old,
         counted in the sessions the data set has: then it was delisted, for all that is known.
         """
         ...

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from interfaces.calendar import PUBLISHED_AHEAD, ScheduledSession, TradingCalendar
 from interfaces.clock import Clock
-from interfaces.market import Bars, MarketData, MarketView
+from interfaces.market import STALE_AFTER, Bars, MarketData, MarketView
 from mcp_servers.toolkit import add_tool, new_server
 from schemas.errors import InvalidRequest, LookAhead, NotFound
 from schemas.prices import (
@@ -36,8 +36,7 @@ from schemas.prices import (
 MOST_SYMBOLS = 500
 MOST_CELLS = 250_000
 MOST_DAYS = 1100
-_STALE_AFTER = 10
-_FRESH = timedelta(days=_STALE_AFTER)
+_FRESH = timedelta(days=STALE_AFTER)
 _DAY = timedelta(days=1)
 _INSTRUCTIONS = (
     "Daily prices as they were known at the moment the clock shows, which may be simulated. The "
@@ -254,7 +253,7 @@ class _Desk:
         if now.date() - session <= _FRESH:
             return None
         age = len(self.calendar.sessions(session, self._completed(now))) - 1
-        return age if age > _STALE_AFTER else None
+        return age if age > STALE_AFTER else None
 
     def _refuse_empty(self, start: date | None, end: date | None) -> None:
         if start is None or end is None or end < start or (end - start).days > 14:

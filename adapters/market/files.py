@@ -154,6 +154,7 @@ def _info(name: str, source: str, options: ImportOptions, read: _Prices) -> Data
     for symbol in benchmarks:
         if symbol not in arrays.symbols:
             raise InvalidRequest(f"the benchmark {symbol!r} is not among the imported symbols")
+    adjustment = _adjustment(read, options)
     return DatasetInfo(
         name=name,
         description=f"imported from {source}",
@@ -161,10 +162,10 @@ def _info(name: str, source: str, options: ImportOptions, read: _Prices) -> Data
         calendar=screen.calendar.name,
         currency=options.currency,
         close_only=screen.close_only,
-        adjustment=_adjustment(read, options),
+        adjustment=adjustment,
         symbols=tuple(symbol for symbol in arrays.symbols if symbol not in benchmarks),
         benchmarks=benchmarks,
-        caveats=(*_caveats(screen), *_about_splits(read, options)),
+        caveats=(*_caveats(screen, adjustment), *_about_splits(read, options)),
         suspected_splits=read.splits if options.splits is None else (),
     )
 
@@ -198,7 +199,7 @@ def _about_splits(read: _Prices, options: ImportOptions) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _caveats(screen: RowScreen) -> tuple[str, ...]:
+def _caveats(screen: RowScreen, adjustment: str) -> tuple[str, ...]:
     said = [
         "The symbols were chosen by whoever imported them; companies that failed may be missing."
     ]
@@ -208,7 +209,8 @@ def _caveats(screen: RowScreen) -> tuple[str, ...]:
             "future in their level."
         )
     else:
-        said.append("Whether prices are adjusted for splits and dividends is not known.")
+        what = "dividends" if adjustment == "split" else "splits and dividends"
+        said.append(f"Whether prices are adjusted for {what} is not known.")
     if len(screen.adjusted) > 1:
         said.append("Some files have adjusted closes and others have not.")
     if screen.close_only:

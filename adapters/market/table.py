@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interfaces.calendar import TradingCalendar
-from interfaces.market import Bars, Closes
+from interfaces.market import STALE_AFTER, Bars, Closes
 from schemas.base import canonical_json
 from schemas.errors import InvalidRequest, LookAhead, NotFound
 from schemas.market import DatasetInfo
@@ -22,8 +22,6 @@ Days: TypeAlias = NDArray[np.datetime64]
 _Array = TypeVar("_Array", bound=NDArray[np.generic])
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-STALE_AFTER = 10
-"""How many sessions of the data set a symbol may miss before it counts as no longer traded."""
 
 
 @dataclass(frozen=True, slots=True)

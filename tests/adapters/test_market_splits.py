@@ -72,6 +72,7 @@ def test_adjusting_divides_the_earlier_prices_alone(
     assert (info.adjustment, info.suspected_splits) == ("split", ())
     assert any("adjusted for a split: AAPL 2020-08-31" in said for said in info.caveats)
     assert any("carry the future in their level" in said for said in info.caveats)
+    assert "Whether prices are adjusted for dividends is not known." in info.caveats
     assert info.data_hash == report.data_hash
 
 

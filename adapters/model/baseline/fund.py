@@ -8,7 +8,7 @@ instalment is raised from the largest holding first: few trades, low costs.
 from __future__ import annotations
 
 from decimal import ROUND_UP, Decimal
-from typing import Any
+from typing import Any, cast
 
 from adapters.model.baseline.history import LOOKBACK
 from adapters.model.baseline.policy import Ask
@@ -64,7 +64,7 @@ def _invest(ask: Ask) -> TradingDecision:
     if result.is_error or result.structured is None:
         why = f"Equal weights of {len(symbols)} symbols: {result.text}"[:500]
         return rebalance(ask, equal_shares(symbols), why)
-    portfolio: dict[str, Any] = result.structured["portfolio"]  # type: ignore[assignment]
+    portfolio = cast("dict[str, Any]", result.structured["portfolio"])
     weights = [float(weight) for weight in portfolio["weights"]]
     volatility = float(portfolio["volatility_annual"])
     why = f"Inverse-volatility weights of {len(symbols)} symbols, estimated {volatility:.1%} a year"

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from interfaces.keyring import TooManyAttempts
 from schemas.api import Problem
@@ -102,7 +102,10 @@ def _http(error: HTTPException) -> Response | HTTPException:
     phrase = HTTPStatus(status).phrase
     template = _SENTENCES.get(status, phrase.lower())
     code = "-".join(phrase.lower().split())
-    response = problem(status, code, template.format(error.description or phrase.lower()))
+    said = error.description or phrase.lower()
+    if said == BadRequest.description:  # the library's own words do not say what to do
+        said = "a body must be one JSON document, in UTF-8"
+    response = problem(status, code, template.format(said))
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value

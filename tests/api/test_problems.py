@@ -88,6 +88,13 @@ def test_a_body_that_is_no_request_is_refused(
     assert problem(shared_client.post(JOBS, data=body, content_type=content_type))[0] == status
 
 
+def test_broken_json_is_told_what_a_body_must_be(shared_client: FlaskClient) -> None:
+    answer = shared_client.post(JOBS, data=b"{bad", content_type="application/json")
+    detail = answer.get_json(force=True)["detail"]
+    assert "browser" not in detail
+    assert detail.startswith("the request is not well-formed: ")
+
+
 @pytest.mark.parametrize(
     ("method", "address", "status"),
     [

@@ -16,12 +16,43 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.market import DatasetInfo
+from interfaces.providers import RawBars
+from schemas.documents import DocumentKind, FoundDocument
+from schemas.downloads import DownloadRequest
+from schemas.facts import (
+    CorporateAction,
+    Fundamental,
+    Listing,
+    MacroSeriesInfo,
+    MacroValue,
+    StoredDocument,
+)
+from schemas.market import DatasetInfo, ImportReport
 
 STALE_AFTER = 10
 """How many sessions old a symbol's newest bar may be while the symbol counts as traded."""
 
 Interval = Literal["1m", "5m", "1h", "1d", "1w"]
+
+Adjustment = Literal["raw", "split", "all"]
+"""`raw`: as traded. `split`: in today's units, for splits and stock dividends. `all`: for cash
+dividends as well, so that changes are total returns. Only with what was known at the view's
+moment: the newest bar is always as traded, unless an action has taken effect since."""
+
+Vintage = Literal["latest", "first"]
+"""Of a value that was revised: the newest one known by now, or the one published first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Which prices are asked for."""
+
+    adjustment: Adjustment = "all"
+    vintage: Vintage = "latest"
+
+
+AS_KNOWN = Reading()
+AS_TRADED = Reading(adjustment="raw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +84,45 @@ class Closes:
     values: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class LastPrice:
+    """The newest known price of a symbol, in today's units, and the instant it was made."""
+
+    symbol: str
+    session: date
+    at: datetime
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
+class MacroSeries:
+    """Values of one macro series, oldest period first; arrays of shape (T,).
+
+    `periods` is datetime64[D], the first day of what a value is about; `values` is float64 in the
+    series' own unit, NaN where published as missing; `known` is datetime64[us] in UTC.
+    """
+
+    series: str
+    periods: NDArray[np.datetime64]
+    values: NDArray[np.float64]
+    known: NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What a provider said for one chunk: raw bars to be screened, and facts."""
+
+    bars: tuple[RawBars, ...] = ()
+    facts: tuple[CorporateAction | Listing | MacroValue | StoredDocument, ...] = ()
+
+
 class MarketView(Protocol):
-    """The market as it was known at one moment."""
+    """The market as it was known at one moment.
+
+    Symbols are the tickers of that moment. A ticker that another company takes over later is
+    another instrument: from the newcomer's first session on the ticker means the newcomer, and
+    the earlier company goes on under the ticker with `.1` behind it.
+    """
 
     as_of: datetime
 
@@ -73,8 +141,11 @@ class MarketView(Protocol):
         lookback: int | None = None,
         start: date | None = None,
         end: date | None = None,
+        how: Reading = AS_KNOWN,
     ) -> Bars:
         """Return the last `lookback` daily bars, or those of `start..end`, both included.
+
+        Views into the loaded arrays while no action and no revision of the symbol is known.
 
         `NotFound` for a symbol the data set does not have; `LookAhead` when `end` or `start` lies
         at or after the simulated date's first unseen session; fewer bars than asked when there
@@ -82,7 +153,7 @@ class MarketView(Protocol):
         """
         ...
 
-    def closes(self, symbols: Sequence[str], lookback: int) -> Closes:
+    def closes(self, symbols: Sequence[str], lookback: int, *, how: Reading = AS_KNOWN) -> Closes:
         """Return the last `lookback` sessions on which every one of the symbols has a close.
 
         Shape (T, N) with T ≤ lookback, columns in the order asked.
@@ -92,8 +163,73 @@ class MarketView(Protocol):
     def last_close(self, symbol: str) -> tuple[date, float] | None:
         """Return the newest session and its close, or None before the first bar.
 
-        However old it is: a holding that trades no more is valued at it.
+        However old it is: a holding that trades no more is valued at it. It is in the units of
+        the moment: after a 2:1 split has taken effect, half of what was traded before; on the
+        morning of an ex-date, less the dividend.
         """
+        ...
+
+    def quote(self, symbol: str) -> LastPrice | None:
+        """Return the newest known price with the instant it was made; as `last_close` otherwise."""
+        ...
+
+    def actions(
+        self, symbol: str | None = None, *, start: date | None = None, end: date | None = None
+    ) -> tuple[CorporateAction, ...]:
+        """Return the actions known by now with an ex-date in `start..end`, by ex-date.
+
+        Of one instrument or of all, in their latest known version, without those withdrawn. One
+        that is announced for a day to come is among them.
+        """
+        ...
+
+    def applied(self, since: datetime) -> tuple[tuple[str, CorporateAction], ...]:
+        """Return the actions that took effect after `since` and by now, in order.
+
+        Each with the ticker its instrument had before it. An action takes effect at the open of
+        its ex-date, or of the next session where that is none; one that became known later, when
+        it became known. On one day: ticker changes last, delistings and mergers before them.
+        """
+        ...
+
+    def listings(self, symbol: str) -> tuple[Listing, ...]:
+        """Return the tickers the instrument has had by now, oldest first; `NotFound`."""
+        ...
+
+    def members(self, universe: str) -> tuple[str, ...]:
+        """Return the tickers of the universe's members at this moment, sorted; `NotFound`."""
+        ...
+
+    def macro_series(self) -> tuple[MacroSeriesInfo, ...]:
+        """Return the macro series of which something is known by now, by name."""
+        ...
+
+    def macro(
+        self,
+        series: str,
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        vintage: Vintage = "latest",
+    ) -> MacroSeries:
+        """Return the series as known now; `NotFound` when nothing of it is."""
+        ...
+
+    def fundamentals(
+        self, symbol: str, *, field: str | None = None, vintage: Vintage = "latest"
+    ) -> tuple[Fundamental, ...]:
+        """Return reported figures known by now, by period and field; empty when there are none."""
+        ...
+
+    def documents(
+        self,
+        query: str,
+        *,
+        kind: DocumentKind | None = None,
+        symbol: str | None = None,
+        limit: int = 10,
+    ) -> tuple[FoundDocument, ...]:
+        """Search the data set's own dated texts; as `DocumentSource.search` at this moment."""
         ...
 
 
@@ -129,4 +265,46 @@ class DataCatalog(Protocol):
 
     def coverage(self, name: str) -> tuple[tuple[str, date, date, int], ...]:
         """Return (symbol, first session, last session, bars) for every symbol."""
+        ...
+
+
+class DataLibrary(DataCatalog, Protocol):
+    """The data sets, to write. Readers see a set as it was or as it is, nothing in between.
+
+    A killed writer leaves the set as it was. A full or read-only disk raises `Unavailable`.
+    """
+
+    def stage(self, download_id: str, chunk: str, rows: Staged) -> None:
+        """Keep the rows of one chunk safely until they are published; again replaces them."""
+        ...
+
+    def staged(self, download_id: str) -> dict[str, int]:
+        """Return the chunks kept so far and how many rows each has."""
+        ...
+
+    def publish(self, download_id: str, request: DownloadRequest) -> ImportReport:
+        """Screen all staged rows and add them to the data set, which is made where there is none.
+
+        A bar whose values differ from those on hand is a new vintage, known from now on; equal
+        ones change nothing. The staged rows are given up.
+        """
+        ...
+
+    def discard(self, download_id: str) -> None:
+        """Give up the staged rows; none is fine."""
+        ...
+
+    def delete(
+        self,
+        name: str,
+        *,
+        symbols: Sequence[str] | None = None,
+        start: date | None = None,
+        end: date | None = None,
+    ) -> ImportReport | None:
+        """Drop the bars of these symbols in `start..end`, or the whole set when none is given.
+
+        Returns what is left, None when nothing is. `NotFound`. Whether a running job uses the set
+        is for the caller to ask.
+        """
         ...

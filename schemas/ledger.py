@@ -16,7 +16,17 @@ from pydantic import Field
 from schemas.base import Message, Money, Quantity, Sha256, Symbol
 
 TransactionKind = Literal[
-    "deposit", "trade", "disbursement", "instalment", "dividend", "split", "interest", "reversal"
+    "deposit",
+    "trade",
+    "disbursement",
+    "instalment",
+    "dividend",
+    "split",
+    "symbol_change",
+    "delisting",
+    "merger",
+    "interest",
+    "reversal",
 ]
 
 

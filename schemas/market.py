@@ -29,18 +29,27 @@ class DatasetInfo(Message):
 
     name: str = Field(description="the name to ask for it by")
     description: str
-    data_hash: Sha256 = Field(description="SHA-256 over every symbol, session and value")
+    data_hash: Sha256 = Field(
+        description="SHA-256 over every symbol, session, value and fact, storing times left out"
+    )
     calendar: str = Field(description="exchange calendar, e.g. XNYS")
     currency: str = Field(description="ISO 4217", pattern=r"^[A-Z]{3}$")
     interval: Literal["1m", "5m", "1h", "1d", "1w"] = "1d"
     close_only: bool = Field(description="true when the source has closes only: fills at the close")
     adjustment: Literal["raw", "split", "split_dividend", "unknown"]
-    symbols: tuple[Symbol, ...] = Field(description="tradable symbols, sorted")
+    symbols: tuple[Symbol, ...] = Field(
+        description="tradable symbols, sorted: every ticker that a tradable instrument ever bore"
+    )
     benchmarks: tuple[Symbol, ...] = Field(description="index series: shown, never traded")
     caveats: tuple[str, ...] = Field(description="honest limits, said in every report")
     suspected_splits: tuple[SuspectedSplit, ...] = Field(
         default=(), description="neither adjusted nor accepted: no run may cross them"
     )
+    actions: int = Field(default=0, ge=0, description="how many corporate actions are known")
+    universes: tuple[str, ...] = Field(default=(), description="with known members, sorted")
+    macro: tuple[str, ...] = Field(default=(), description="macro series, sorted")
+    documents: int = Field(default=0, ge=0, description="how many texts")
+    providers: tuple[str, ...] = Field(default=(), description="where the rows came from, sorted")
 
 
 class RejectedRow(Message):

@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from schemas.agents import AGENTS, AgentName
 from schemas.base import Message, Symbol
 from schemas.errors import BadConfiguration
+from schemas.facts import UniverseName, UniverseStay
 from schemas.jobs import ModelName
 from schemas.orders import CostModel, RiskLimits
 
@@ -68,11 +69,32 @@ class ListedModel(Message):
 
 
 class Universe(Message):
-    """A named list of symbols to trade."""
+    """A named list of what may be traded: symbols for good, or members with their stays."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    name: UniverseName
     description: str
-    symbols: Annotated[tuple[Symbol, ...], Field(min_length=1)]
+    symbols: tuple[Symbol, ...] = ()
+    members: tuple[UniverseStay, ...] = Field(
+        default=(), description="a symbol that came back has a line for each stay"
+    )
+
+    @property
+    def stays(self) -> tuple[UniverseStay, ...]:
+        """Every stay; of a plain list of symbols, from ever to ever."""
+        return self.members or tuple(UniverseStay(symbol=symbol) for symbol in self.symbols)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.symbols) == bool(self.members):
+            raise ValueError(f"{self.name}: give either symbols or members")
+        ends: dict[str, date | None] = {}
+        for stay in sorted(self.stays, key=lambda each: (each.symbol, each.enters or date.min)):
+            if stay.symbol in ends:
+                before = ends[stay.symbol]
+                if before is None or stay.enters is None or stay.enters < before:
+                    raise ValueError(f"{self.name}: the stays of {stay.symbol} overlap")
+            ends[stay.symbol] = stay.leaves
+        return self
 
 
 N = TypeVar("N", ListedModel, Universe)

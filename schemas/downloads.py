@@ -51,9 +51,11 @@ class ChunkProgress(Message):
     kind: FactKind
     item: str
     state: Literal["waiting", "done", "failed"] = "waiting"
-    provider: str | None = Field(None, description="who answered in the end")
-    rows: int = Field(0, ge=0)
-    error: str | None = Field(None, description="why each provider that was asked could not")
+    provider: str | None = Field(default=None, description="who answered in the end")
+    rows: int = Field(default=0, ge=0)
+    error: str | None = Field(
+        default=None, description="why each provider that was asked could not"
+    )
 
 
 class Download(Message):

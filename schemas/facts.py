@@ -42,8 +42,8 @@ class CorporateAction(Fact):
     instrument: InstrumentId
     kind: ActionKind
     ex_date: date = Field(description="from the open of that session on, or of the next one")
-    new_units: Quantity | None = Field(None, gt=0, description="that many new units ...")
-    old_units: Quantity | None = Field(None, gt=0, description="... for that many old ones")
+    new_units: Quantity | None = Field(default=None, gt=0, description="that many new units ...")
+    old_units: Quantity | None = Field(default=None, gt=0, description="... for that many old ones")
     cash: Annotated[Quantity, Field(ge=0)] | None = Field(
         None, description="per unit held at the open of the ex-date, in the data set's currency"
     )
@@ -84,9 +84,13 @@ class Listing(Fact):
 
     instrument: InstrumentId
     symbol: Symbol
-    name: str | None = Field(None, max_length=200, description="of the company, where known")
+    name: str | None = Field(
+        default=None, max_length=200, description="of the company, where known"
+    )
     first_session: date
-    last_session: date | None = Field(None, description="None: still, for all that is known")
+    last_session: date | None = Field(
+        default=None, description="None: still, for all that is known"
+    )
 
 
 class Membership(Fact):
@@ -95,7 +99,27 @@ class Membership(Fact):
     universe: UniverseName
     instrument: InstrumentId
     enters: date = Field(description="a member from the open of that session on")
-    leaves: date | None = Field(None, description="no member from the open of that session on")
+    leaves: date | None = Field(
+        default=None, description="no member from the open of that session on"
+    )
+
+
+class UniverseStay(Message):
+    """A stay of a symbol in a universe, as a definition gives it."""
+
+    symbol: Symbol
+    enters: date | None = Field(
+        default=None, description="a member from that day on; None: always was"
+    )
+    leaves: date | None = Field(
+        default=None, description="no member from that day on; None: still is"
+    )
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.enters is not None and self.leaves is not None and self.leaves <= self.enters:
+            raise ValueError(f"{self.symbol} leaves on {self.leaves} before it has entered")
+        return self
 
 
 class MacroValue(Fact):
@@ -113,7 +137,7 @@ class Fundamental(Fact):
     field: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$", examples=["eps_diluted"])]
     period_end: date
     value: float
-    unit: str = Field("", max_length=20, description="e.g. `USD`, `USD/shares`")
+    unit: str = Field(default="", max_length=20, description="e.g. `USD`, `USD/shares`")
 
 
 class StoredDocument(Fact):
@@ -127,7 +151,7 @@ class StoredDocument(Fact):
         None, description="to the second, with a zone; None for undated or relatively dated texts"
     )
     symbols: tuple[Symbol, ...] = ()
-    source: str | None = Field(None, max_length=200)
+    source: str | None = Field(default=None, max_length=200)
 
 
 class MacroSeriesInfo(Message):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.base import Instant, Message, Money, Sha256, Symbol
+from schemas.facts import UniverseName, UniverseStay
 from schemas.loan import BorrowerFile
 from schemas.orders import CostModel, RiskLimits
 
@@ -50,6 +51,15 @@ class SimulationRequest(Message):
         description="symbols to trade; all of the data set when left out",
         max_length=2000,
     )
+    universe_name: UniverseName | None = Field(
+        default=None,
+        description="instead of symbols: a universe of the data set, or of config/universes.yaml",
+    )
+    stays: tuple[UniverseStay, ...] | None = Field(
+        default=None,
+        max_length=20_000,
+        description="who was a member of `universe_name` when; filled in when the job is admitted",
+    )
     cash: Money = Field(
         default=Decimal("100000.00"), gt=0, description="trading mode: starting capital"
     )
@@ -67,6 +77,10 @@ class SimulationRequest(Message):
             raise ValueError("a model is named twice")
         if self.universe is not None and len(set(self.universe)) != len(self.universe):
             raise ValueError("a symbol of the universe is named twice")
+        if self.universe_name is not None and self.universe is not None:
+            raise ValueError("name either a universe or its symbols")
+        if self.stays is not None and self.universe_name is None:
+            raise ValueError("stays belong to a named universe: give universe_name as well")
         if (self.mode == "loan") != (self.application is not None):
             raise ValueError("loan mode needs an application, trading mode takes none")
         return self

@@ -1,6 +1,8 @@
 """The YAML defaults say what the code and the bundled data say."""
 
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import get_args
 
 import anthropic.types
@@ -83,3 +85,31 @@ def test_costs_are_read_exactly(tmp_path):
     path.write_text("commission_per_share: '0.005'\nslippage_bps: 0.1\n")
     assert load_costs(path).commission_per_share == Decimal("0.005000")
     assert load_costs(path).slippage_bps == Decimal("0.1")
+
+
+def test_members_of_a_universe_come_and_go() -> None:
+    dow = load_universes()["dow-among-bundled"]
+    stays = {(each.symbol, each.enters, each.leaves) for each in dow.stays}
+    assert ("AAPL", date(2015, 3, 19), None) in stays
+    assert ("CVX", None, date(1999, 11, 1)) in stays
+    assert ("CVX", date(2008, 2, 19), None) in stays
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- {name: a, description: d}", "give either symbols or members"),
+        ("- {name: a, description: d, symbols: [A], members: [{symbol: A}]}", "either"),
+        ("- {name: a, description: d, members: [{symbol: A}, {symbol: A}]}", "overlap"),
+        (
+            "- {name: a, description: d, members: [{symbol: A, enters: 2020-01-02, leaves: "
+            + "2020-01-02}]}",
+            "before it has entered",
+        ),
+    ],
+)
+def test_a_universe_that_cannot_be_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "universes.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadConfiguration, match=says):
+        load_universes(path)

@@ -7,14 +7,21 @@ wrote survives a crash. Trouble with the database raises `Unavailable`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from schemas.downloads import ChunkProgress, Download, DownloadState
 from schemas.jobs import Job, JobState, RunProgress
 from schemas.keys import ApiKey
+from schemas.market import ImportReport
 from schemas.memory import MemoryRecord
 from schemas.tick import Tick
+
+
+Silent = Callable[[str, datetime], bool]
+"""Tells of a job, by its id and the end of its lease as stored, whether its worker has died."""
 
 
 class JobStore(Protocol):
@@ -38,14 +45,25 @@ class JobStore(Protocol):
         """Return jobs, newest first; `before` is the last job id of the page before."""
         ...
 
-    def claim(self, worker: str, *, now: datetime, lease: timedelta) -> Job | None:
+    def claim(
+        self, worker: str, *, now: datetime, lease: timedelta, silent: Silent | None = None
+    ) -> Job | None:
         """Take the oldest queued job, or a running one whose lease ended, and raise its fence.
 
-        Atomic: two claimers never get the same job. None when there is nothing to do.
+        Atomic: two claimers never get the same job. None when there is nothing to do. `silent`
+        judges whether a lease has ended; without it `now` does.
         """
         ...
 
-    def claim_one(self, job_id: str, worker: str, *, now: datetime, lease: timedelta) -> Job | None:
+    def claim_one(
+        self,
+        job_id: str,
+        worker: str,
+        *,
+        now: datetime,
+        lease: timedelta,
+        silent: Silent | None = None,
+    ) -> Job | None:
         """Take this job on the same terms, or None; `NotFound`."""
         ...
 
@@ -75,6 +93,72 @@ class JobStore(Protocol):
 
     def resume(self, job_id: str, *, now: datetime) -> Job:
         """Queue a paused, failed, partial or cancelled job again; `Conflict` otherwise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a worker leaves a download."""
+
+    state: DownloadState
+    error: str | None = None
+    report: ImportReport | None = None
+
+
+class DownloadStore(Protocol):
+    """Downloads and who works on them; `fence` as with jobs."""
+
+    def create(self, download: Download) -> Download:
+        """Store a queued download and return it; `Conflict` when the id exists."""
+        ...
+
+    def get(self, download_id: str) -> Download:
+        """Return the download; `NotFound`."""
+        ...
+
+    def list(
+        self, *, state: DownloadState | None = None, limit: int = 50, before: str | None = None
+    ) -> tuple[Download, ...]:
+        """Return downloads, newest first; `before` is the last id of the page before."""
+        ...
+
+    def claim(self, worker: str, *, now: datetime, lease: timedelta) -> Download | None:
+        """Take the oldest queued download, or a running one whose lease ended; as with jobs."""
+        ...
+
+    def claim_one(
+        self, download_id: str, worker: str, *, now: datetime, lease: timedelta
+    ) -> Download | None:
+        """Take this download on the same terms, or None; `NotFound`."""
+        ...
+
+    def heartbeat(self, download_id: str, fence: int, *, now: datetime, lease: timedelta) -> bool:
+        """Extend the lease and tell whether the download is to stop; `Conflict` when stale."""
+        ...
+
+    def progress(
+        self, download_id: str, fence: int, chunk: ChunkProgress, *, now: datetime
+    ) -> None:
+        """Store where a chunk stands; `Conflict` when the fence is stale, `NotFound`."""
+        ...
+
+    def finish(self, download_id: str, fence: int, end: Ending, *, now: datetime) -> Download:
+        """Set the state, give the lease back and clear the worker; `Conflict` when stale.
+
+        `queued` hands the download back for somebody else (a drain). A report stays until
+        another one replaces it.
+        """
+        ...
+
+    def request_cancel(self, download_id: str, *, now: datetime) -> Download:
+        """Cancel a download nobody works on at once, ask a running one to stop; as with jobs."""
+        ...
+
+    def resume(self, download_id: str, *, now: datetime) -> Download:
+        """Queue a paused, failed or partial download again; chunks that failed wait again.
+
+        `Conflict` otherwise: what was cancelled has given up its rows.
+        """
         ...
 
 

@@ -17,6 +17,10 @@ DownloadState = Literal[
     "queued", "running", "paused", "completed", "partial", "failed", "cancelled"
 ]
 DatasetName = UniverseName
+UNDER_WAY: tuple[DownloadState, ...] = ("queued", "running", "paused")
+"""The states of a download that has not ended."""
+MOST_CHUNKS = 10_000
+"""What one download may be split into: it is one document of the store."""
 
 
 class DownloadRequest(Message):
@@ -31,6 +35,9 @@ class DownloadRequest(Message):
     providers: tuple[ProviderName, ...] | None = Field(
         default=None, description="in order of preference; the configured order when left out"
     )
+    macro_start_date: date | None = Field(
+        default=None, description="macro data from another day on than the rest"
+    )
     calendar: str = Field(default="XNYS", max_length=20)
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
 
@@ -42,7 +49,13 @@ class DownloadRequest(Message):
             raise ValueError("bars, actions and news need symbols")
         if "macro" in self.kinds and not self.series:
             raise ValueError("macro data needs series")
+        if self.macro_start_date is not None and self.end_date < self.macro_start_date:
+            raise ValueError("end_date lies before macro_start_date")
         return self
+
+    def starts(self, kind: FactKind) -> date:
+        """Return the first day that is asked for."""
+        return self.macro_start_date or self.start_date if kind == "macro" else self.start_date
 
 
 class ChunkProgress(Message):
@@ -56,6 +69,11 @@ class ChunkProgress(Message):
     error: str | None = Field(
         default=None, description="why each provider that was asked could not"
     )
+
+    @property
+    def key(self) -> str:
+        """What names the chunk within its download."""
+        return f"{self.kind}:{self.item}"
 
 
 class Download(Message):

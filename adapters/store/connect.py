@@ -11,9 +11,10 @@ from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from adapters.store import artifacts, jobs, keys, memories
+from adapters.store import artifacts, downloads, jobs, keys, memories
 from adapters.store.artifacts import MongoArtifactStore
 from adapters.store.calls import NO_ADDRESS, repeated, translated
+from adapters.store.downloads import MongoDownloadStore
 from adapters.store.embedded import EmbeddedServer
 from adapters.store.jobs import MongoJobStore
 from adapters.store.keys import MongoKeyStore
@@ -27,6 +28,7 @@ _NAMESPACE_EXISTS = 48
 
 INDEXES: dict[str, list[IndexModel]] = {
     "jobs": jobs.INDEXES,
+    "downloads": downloads.INDEXES,
     "run_heads": [],
     "ticks": [],
     "artifacts": artifacts.INDEXES,
@@ -42,6 +44,7 @@ class Store:
     """The repositories of one database. `uri` is for other clients of the same database."""
 
     jobs: MongoJobStore
+    downloads: MongoDownloadStore
     ticks: MongoTickStore
     artifacts: MongoArtifactStore
     keys: MongoKeyStore
@@ -75,6 +78,7 @@ def open_store(uri: str | None, home: Path, *, database: str = "alphashield") ->
         repeated(lambda: prepare(tables))
         return Store(
             jobs=MongoJobStore(tables["jobs"]),
+            downloads=MongoDownloadStore(tables["downloads"]),
             ticks=MongoTickStore(tables["run_heads"], tables["ticks"]),
             artifacts=MongoArtifactStore(tables["artifacts"], tables["artifact_pieces"]),
             keys=MongoKeyStore(tables["keys"]),

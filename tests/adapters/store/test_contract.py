@@ -6,6 +6,7 @@ import pytest
 
 from adapters.store.connect import Store
 from tests.contracts import store as contracts
+from tests.contracts.store_downloads import DownloadStoreContract
 
 
 class TestTicks(contracts.TickStoreContract):
@@ -17,6 +18,10 @@ class TestTicks(contracts.TickStoreContract):
 
 
 class TestJobs(contracts.JobStoreContract):
+    pass
+
+
+class TestDownloads(DownloadStoreContract):
     pass
 
 

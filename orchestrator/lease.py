@@ -1,8 +1,9 @@
-"""Holding a job: a thread that keeps the lease alive and says when to stop."""
+"""Holding a job or a download: a thread that keeps the lease alive and says when to stop."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -14,23 +15,30 @@ from schemas.jobs import Job
 
 
 class Lease:
-    """Extends a claimed job's lease until it is left; thread-safe.
+    """Extends a lease until it is left; thread-safe.
 
-    `lost` is set once another worker holds the job, or once the lease could not be extended in
-    time (judged by the monotonic clock, so that a jump of the wall clock changes nothing);
-    `cancelled` once a user asked for the job to stop.
+    `beat` extends it in the store, tells whether a user asked for a stop, and raises `Conflict`
+    when another worker holds what was leased. `lost` is set once that is so, or once the lease
+    could not be extended in time (judged by the monotonic clock, so that a jump of the wall clock
+    changes nothing); `cancelled` once a user asked for a stop.
     """
 
-    def __init__(self, job: Job, jobs: JobStore, wall: WallClock, *, length: timedelta) -> None:
-        self._job = job
-        self._jobs = jobs
+    def __init__(
+        self,
+        beat: Callable[[], bool],
+        wall: WallClock,
+        *,
+        length: timedelta,
+        cancelled: bool = False,
+    ) -> None:
+        self._extend = beat
         self._wall = wall
         self._length = length
         self._deadline = wall.monotonic() + length.total_seconds()
         self._left = threading.Event()
         self._lost = threading.Event()
         self._cancelled = threading.Event()
-        if job.cancel_requested:
+        if cancelled:
             self._cancelled.set()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
@@ -49,22 +57,20 @@ class Lease:
 
     @property
     def lost(self) -> bool:
-        """Whether the job may no longer be written."""
+        """Whether what was leased may no longer be written."""
         return self._lost.is_set() or self._wall.monotonic() > self._deadline
 
     @property
     def cancelled(self) -> bool:
-        """Whether a user asked the job to stop."""
+        """Whether a user asked for a stop."""
         return self._cancelled.is_set()
 
     def renew(self) -> None:
-        """Extend the lease now; `Conflict` when another worker holds the job."""
+        """Extend the lease now; `Conflict` when another worker holds it."""
         begun = self._wall.monotonic()
-        job = self._jobs.heartbeat(
-            self._job.job_id, self._job.fence, now=self._wall.now(), lease=self._length
-        )
+        stop = self._extend()
         self._deadline = begun + self._length.total_seconds()
-        if job.cancel_requested:
+        if stop:
             self._cancelled.set()
 
     def _beat(self) -> None:
@@ -77,3 +83,12 @@ class Lease:
                 return
             except AlphaShieldError:  # the store is away: the deadline decides
                 continue
+
+
+def job_lease(job: Job, jobs: JobStore, wall: WallClock, *, length: timedelta) -> Lease:
+    """Return the lease of a claimed job, to be entered."""
+
+    def beat() -> bool:
+        return jobs.heartbeat(job.job_id, job.fence, now=wall.now(), lease=length).cancel_requested
+
+    return Lease(beat, wall, length=length, cancelled=job.cancel_requested)

@@ -25,7 +25,7 @@ from mcp_servers.trading import build_trading_server
 from orchestrator.canaries import Stage, run_canaries
 from orchestrator.graph import build_graph
 from orchestrator.jobs import Admission, require_same, run_key, sessions_of, universe_of
-from orchestrator.lease import Lease
+from orchestrator.lease import Lease, job_lease
 from orchestrator.loan_life import loan_of
 from orchestrator.publish import Prices, Stamp, publish
 from orchestrator.simulation import RunParts, RunPlan, Simulation
@@ -132,7 +132,7 @@ class Worker:
 
     def _work(self, job: Job, watch: Watch) -> None:
         jobs, wall = self._system.store.jobs, self._system.wall
-        with Lease(job, jobs, wall, length=self._lease) as lease:
+        with job_lease(job, jobs, wall, length=self._lease) as lease:
             stops = _Stops(lease, self._drain)
             try:
                 state, error = self._run_all(job, stops, watch)

@@ -19,7 +19,6 @@ from schemas.market import ImportReport
 from schemas.memory import MemoryRecord
 from schemas.tick import Tick
 
-
 Silent = Callable[[str, datetime], bool]
 """Tells of a job, by its id and the end of its lease as stored, whether its worker has died."""
 

@@ -26,6 +26,7 @@ from orchestrator.canaries import Stage, run_canaries
 from orchestrator.graph import build_graph
 from orchestrator.jobs import Admission, require_same, run_key, sessions_of, universe_of
 from orchestrator.lease import Lease, job_lease
+from orchestrator.lease_watch import LeaseWatch
 from orchestrator.loan_life import loan_of
 from orchestrator.publish import Prices, Stamp, publish
 from orchestrator.simulation import RunParts, RunPlan, Simulation
@@ -72,6 +73,7 @@ class Worker:
         self._name = name
         self._drain = drain or threading.Event()
         self._lease = timedelta(seconds=system.settings.lease_seconds)
+        self._watch = LeaseWatch(system.wall, length=self._lease)
         self._graph = build_graph()
 
     def run_forever(self) -> None:
@@ -79,7 +81,9 @@ class Worker:
         jobs, wall = self._system.store.jobs, self._system.wall
         while not self._drain.is_set():
             try:
-                job = jobs.claim(self._name, now=wall.now(), lease=self._lease)
+                job = jobs.claim(
+                    self._name, now=wall.now(), lease=self._lease, silent=self._watch.silent
+                )
                 if job is not None:
                     self._work(job, lambda _: None)
                     continue
@@ -93,7 +97,11 @@ class Worker:
         `Conflict` when another worker holds it.
         """
         job = self._system.store.jobs.claim_one(
-            job_id, self._name, now=self._system.wall.now(), lease=self._lease
+            job_id,
+            self._name,
+            now=self._system.wall.now(),
+            lease=self._lease,
+            silent=self._watch.silent,
         )
         if job is None:
             job = self._system.store.jobs.get(job_id)

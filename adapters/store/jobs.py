@@ -18,6 +18,7 @@ from pymongo import IndexModel
 
 from adapters.store.calls import Documents, compare_and_set, insert, repeated
 from adapters.store.codec import decode, encode
+from interfaces.store import Silent
 from schemas.errors import Conflict, NotFound, UntrustworthyData
 from schemas.jobs import Job, JobState, RunProgress
 
@@ -68,20 +69,30 @@ class MongoJobStore:
         found = repeated(lambda: [*self._jobs.find(wanted).sort("_order", -1).limit(limit)])
         return tuple(decode(Job, document) for document in found)
 
-    def claim(self, worker: str, *, now: datetime, lease: timedelta) -> Job | None:
+    def claim(
+        self, worker: str, *, now: datetime, lease: timedelta, silent: Silent | None = None
+    ) -> Job | None:
         """Take the oldest queued job, or a running one whose lease ended, and raise its fence."""
-        while candidates := self._claimable(now):
+        while candidates := self._claimable(_judge(now, silent)):
             for document in candidates:
                 claimed = self._take(document, worker, now, lease)
                 if claimed is not None:
                     return claimed
         return None
 
-    def claim_one(self, job_id: str, worker: str, *, now: datetime, lease: timedelta) -> Job | None:
+    def claim_one(
+        self,
+        job_id: str,
+        worker: str,
+        *,
+        now: datetime,
+        lease: timedelta,
+        silent: Silent | None = None,
+    ) -> Job | None:
         """Take this job on the same terms, or None; `NotFound`."""
         document = self._document(job_id)
         free = document["state"] == "queued" or (
-            document["state"] == "running" and document["_lease"] <= _micros(now)
+            document["state"] == "running" and _ended(document, _judge(now, silent))
         )
         return self._take(document, worker, now, lease) if free else None
 
@@ -145,17 +156,14 @@ class MongoJobStore:
             raise NotFound("there is no such job")
         return found
 
-    def _claimable(self, now: datetime) -> tuple[dict[str, Any], ...]:
+    def _claimable(self, silent: Silent) -> tuple[dict[str, Any], ...]:
         """Return the oldest jobs that are free, queued ones and abandoned ones together."""
-        abandoned = {"state": "running", "_lease": {"$lte": _micros(now)}}
 
         def read() -> tuple[dict[str, Any], ...]:
-            found = [
-                document
-                for wanted in ({"state": "queued"}, abandoned)
-                for document in self._jobs.find(wanted).sort("_order", 1).limit(_CANDIDATES)
-            ]
-            return tuple(sorted(found, key=lambda document: document["_order"]))
+            queued = self._jobs.find({"state": "queued"}).sort("_order", 1).limit(_CANDIDATES)
+            running = self._jobs.find({"state": "running"}).sort("_order", 1)
+            found = [*queued, *(document for document in running if _ended(document, silent))]
+            return tuple(sorted(found, key=lambda document: document["_order"])[:_CANDIDATES])
 
         return repeated(read)
 
@@ -209,6 +217,14 @@ class MongoJobStore:
 
 
 _NOBODY: Mapping[str, Any] = {"worker": None, "lease_until": None, "_lease": None}
+
+
+def _judge(now: datetime, silent: Silent | None) -> Silent:
+    return silent or (lambda _, until: until <= now)
+
+
+def _ended(document: Mapping[str, Any], silent: Silent) -> bool:
+    return silent(document["_id"], _EPOCH + timedelta(microseconds=document["_lease"]))
 
 
 def _iso(moment: datetime) -> str:

@@ -102,8 +102,11 @@ def test_members_of_a_universe_come_and_go() -> None:
         ("- {name: a, description: d, symbols: [A], members: [{symbol: A}]}", "either"),
         ("- {name: a, description: d, members: [{symbol: A}, {symbol: A}]}", "overlap"),
         (
-            "- {name: a, description: d, members: [{symbol: A, enters: 2020-01-02, leaves: "
-            + "2020-01-02}]}",
+            """
+            - name: a
+              description: d
+              members: [{symbol: A, enters: 2020-02-02, leaves: 2020-02-02}]
+            """,
             "before it has entered",
         ),
     ],

@@ -1,9 +1,9 @@
 """The append-only, double-entry, hash-chained ledger as it is stored.
 
 Accounts are colon-separated paths. Of a trading book: `assets:cash`, `assets:positions:SYMBOL`
-(carried at cost), `equity:capital`, `income:realised`, `expenses:commission`. Of a loan:
-`borrower:paid_out`, `borrower:paid_in`, `loan:principal`, `loan:interest_income`, `loan:fees`,
-`lender:funding`.
+(carried at cost), `equity:capital`, `income:realised`, `income:dividends`, `expenses:commission`.
+Of a loan: `borrower:paid_out`, `borrower:paid_in`, `loan:principal`, `loan:interest_income`,
+`loan:fees`, `lender:funding`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Accounts are those of `schemas/ledger.py`. A buy moves its amount from cash into the position, at
 cost, and its commission from cash into expenses. A sell brings cash its amount less commission,
 takes the average cost of the units sold out of the position, and leaves the difference as realised
-income. All accounts together are always zero.
+income. What corporate actions move is told in `trading/corporate_actions.py`. All accounts
+together are always zero.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import date
 from decimal import Decimal
 
 from schemas.account import AccountMark, PositionMark
-from schemas.base import ZERO, to_cents
+from schemas.base import MILLIONTH, ZERO, to_cents, to_micro
 from schemas.errors import InvalidRequest, LimitBreached, UntrustworthyData
 from schemas.ledger import Transaction
 from schemas.orders import Fill
@@ -23,6 +24,7 @@ from trading.ledger import Movement
 CASH = "assets:cash"
 CAPITAL = "equity:capital"
 REALISED = "income:realised"
+DIVIDENDS = "income:dividends"
 COMMISSION = "expenses:commission"
 POSITIONS = "assets:positions:"
 
@@ -95,7 +97,9 @@ class AccountState:
     def mark(self, session: date | None, prices: Mapping[str, Decimal]) -> AccountMark:
         """Value the account at these prices; each holding's value is rounded to the cent.
 
-        `UntrustworthyData` when a held symbol has no price.
+        Values are of the price as given; the price shown has six places, which after a 3:1
+        split may be cents in a large holding. `UntrustworthyData` when a held symbol has no
+        price.
         """
         positions: list[PositionMark] = []
         total = ZERO
@@ -111,7 +115,7 @@ class AccountState:
                     symbol=symbol,
                     quantity=holding.quantity,
                     cost=holding.cost,
-                    price=price,
+                    price=max(to_micro(price), MILLIONTH),
                     market_value=value,
                 )
             )

@@ -1,0 +1,93 @@
+"""What was found wrong with prices, and which sessions there are prices for."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.base import Message, Symbol
+from schemas.market import DatasetInfo
+
+Check = Literal[
+    "no_session",
+    "non_finite",
+    "non_positive",
+    "negative_volume",
+    "swapped_high_low",
+    "ohlc",
+    "duplicate_bar",
+    "decimal_point",
+    "bad_print",
+    "open_spike",
+    "range_spike",
+    "outlier_move",
+    "suspected_split",
+    "stale",
+    "zero_volume",
+    "volume_units",
+    "missing",
+    "disagreement",
+]
+Severity = Literal["reject", "warn"]
+"""`reject`: the bar is quarantined and no run sees it. `warn`: it is kept and reported."""
+
+
+class Finding(Message):
+    """One thing found wrong; `session` is the first of `sessions` in a row."""
+
+    symbol: Symbol = Field(description="the instrument")
+    session: date
+    check: Check
+    severity: Severity
+    detail: str
+    sessions: int = Field(default=1, ge=1, description="how many in a row it is about")
+
+
+class CheckCount(Message):
+    """How many bars one check marked."""
+
+    check: Check
+    bars: int = Field(ge=1)
+
+
+class InstrumentQuality(Message):
+    """What the checks say of one instrument."""
+
+    symbol: Symbol
+    first: date | None = Field(description="session of its first bar; None without any")
+    last: date | None
+    bars: int = Field(ge=0, description="that were looked at, the rejected ones included")
+    missing: int = Field(ge=0, description="sessions from first to last without a bar")
+    rejected: int = Field(ge=0, description="bars that were quarantined")
+    warned: int = Field(ge=0, description="bars that were kept and have a warning")
+    rejections: tuple[CheckCount, ...] = Field(default=(), description="by check, commonest first")
+    warnings: tuple[CheckCount, ...] = Field(default=(), description="by check, commonest first")
+
+
+class InstrumentCoverage(Message):
+    """One instrument's quality, and its sound bars in every month of the report."""
+
+    quality: InstrumentQuality
+    bars: tuple[int | None, ...] = Field(
+        description="sound bars by month; None before its first month and after its last"
+    )
+
+
+class CoverageReport(Message):
+    """Which sessions of a data set have sound bars, month by month."""
+
+    dataset: DatasetInfo
+    months: tuple[str, ...] = Field(description="YYYY-MM, oldest first, without gaps")
+    sessions: tuple[int, ...] = Field(
+        description="the exchange's sessions by month, from the data's first session to its last"
+    )
+    instruments: tuple[InstrumentCoverage, ...] = Field(description="by symbol")
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        lengths = {len(self.sessions), *(len(one.bars) for one in self.instruments)}
+        if lengths - {len(self.months)}:
+            raise ValueError("there must be one value a month")
+        return self

@@ -20,7 +20,7 @@ from schemas.memory import MemoryRecord
 from schemas.tick import Tick
 
 Silent = Callable[[str, datetime], bool]
-"""Tells of a job, by its id and the end of its lease as stored, whether its worker has died."""
+"""Tells of a job or download, by its id and the end of its lease, whether its worker has died."""
 
 
 class JobStore(Protocol):
@@ -121,12 +121,20 @@ class DownloadStore(Protocol):
         """Return downloads, newest first; `before` is the last id of the page before."""
         ...
 
-    def claim(self, worker: str, *, now: datetime, lease: timedelta) -> Download | None:
-        """Take the oldest queued download, or a running one whose lease ended; as with jobs."""
+    def claim(
+        self, worker: str, *, now: datetime, lease: timedelta, silent: Silent | None = None
+    ) -> Download | None:
+        """Take the oldest queued download, or a running one whose worker has died; as with jobs."""
         ...
 
     def claim_one(
-        self, download_id: str, worker: str, *, now: datetime, lease: timedelta
+        self,
+        download_id: str,
+        worker: str,
+        *,
+        now: datetime,
+        lease: timedelta,
+        silent: Silent | None = None,
     ) -> Download | None:
         """Take this download on the same terms, or None; `NotFound`."""
         ...

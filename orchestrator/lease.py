@@ -73,6 +73,14 @@ class Lease:
         if stop:
             self._cancelled.set()
 
+    def is_gone(self) -> bool:
+        """Ask now whether another worker holds what was leased."""
+        try:
+            self.renew()
+        except Conflict:
+            return True
+        return self.lost
+
     def _beat(self) -> None:
         pause = self._length.total_seconds() / 4
         while not self._left.wait(min(pause, 1.0)):

@@ -15,7 +15,7 @@ from pymongo import IndexModel
 
 from adapters.store.calls import Documents, compare_and_set, insert, repeated
 from adapters.store.codec import decode, encode
-from interfaces.store import Ending
+from interfaces.store import Ending, Silent
 from schemas.downloads import ChunkProgress, Download, DownloadState
 from schemas.errors import Conflict, NotFound, UntrustworthyData
 
@@ -62,9 +62,11 @@ class MongoDownloadStore:
         found = repeated(lambda: [*self._downloads.find(wanted).sort("_order", -1).limit(limit)])
         return tuple(decode(Download, document) for document in found)
 
-    def claim(self, worker: str, *, now: datetime, lease: timedelta) -> Download | None:
-        """Take the oldest queued download, or a running one whose lease ended."""
-        while candidates := self._claimable(now):
+    def claim(
+        self, worker: str, *, now: datetime, lease: timedelta, silent: Silent | None = None
+    ) -> Download | None:
+        """Take the oldest queued download, or a running one whose worker has died."""
+        while candidates := self._claimable(_judge(now, silent)):
             for document in candidates:
                 claimed = self._take(document, worker, now, lease)
                 if claimed is not None:
@@ -72,12 +74,18 @@ class MongoDownloadStore:
         return None
 
     def claim_one(
-        self, download_id: str, worker: str, *, now: datetime, lease: timedelta
+        self,
+        download_id: str,
+        worker: str,
+        *,
+        now: datetime,
+        lease: timedelta,
+        silent: Silent | None = None,
     ) -> Download | None:
         """Take this download on the same terms, or None; `NotFound`."""
         document = self._document(download_id)
         free = document["state"] == "queued" or (
-            document["state"] == "running" and document["_lease"] <= _micros(now)
+            document["state"] == "running" and _ended(document, _judge(now, silent))
         )
         return self._take(document, worker, now, lease) if free else None
 
@@ -154,39 +162,39 @@ class MongoDownloadStore:
             raise NotFound("there is no such download")
         return found
 
-    def _claimable(self, now: datetime) -> tuple[dict[str, Any], ...]:
-        """Return the oldest downloads that are free, queued and abandoned ones together."""
-        abandoned = {"state": "running", "_lease": {"$lte": _micros(now)}}
+    def _claimable(self, silent: Silent) -> tuple[dict[str, Any], ...]:
+        """Return the oldest downloads that are free, queued and abandoned ones, without chunks."""
 
         def read() -> tuple[dict[str, Any], ...]:
             found = [
                 document
-                for wanted in ({"state": "queued"}, abandoned)
-                for document in self._downloads.find(wanted).sort("_order", 1).limit(_CANDIDATES)
+                for state in ("queued", "running")
+                for document in self._downloads.find({"state": state}, {"chunks": 0, "report": 0})
+                if state == "queued" or _ended(document, silent)
             ]
-            return tuple(sorted(found, key=lambda document: document["_order"]))
+            return tuple(sorted(found, key=lambda document: document["_order"])[:_CANDIDATES])
 
         return repeated(read)
 
     def _take(
-        self, document: dict[str, Any], worker: str, now: datetime, lease: timedelta
+        self, seen: Mapping[str, Any], worker: str, now: datetime, lease: timedelta
     ) -> Download | None:
         until = now + lease
+        try:
+            decode(Download, self._document(seen["_id"]))
+        except UntrustworthyData as error:  # no worker can run it, and none may end on it
+            self._change(seen, {"state": "failed", "error": f"unreadable: {error}", **_NOBODY})
+            return None
         claim = {
             "state": "running",
             "worker": worker,
-            "fence": document["fence"] + 1,
+            "fence": seen["fence"] + 1,
             "lease_until": until.isoformat(),
             "_lease": _micros(until),
             "updated_at": _iso(now),
         }
-        try:
-            download = decode(Download, {**document, **claim})
-        except UntrustworthyData as error:  # no worker can run it, and none may end on it
-            self._change(document, {"state": "failed", "error": f"unreadable: {error}", **_NOBODY})
-            return None
-        lease_seen = {"_lease": document["_lease"]} if document["state"] == "running" else {}
-        return download if self._change(document, claim, lease_seen) else None
+        lease_seen = {"_lease": seen["_lease"]} if seen["state"] == "running" else {}
+        return self.get(seen["_id"]) if self._change(seen, claim, lease_seen) else None
 
     def _change(
         self,
@@ -217,6 +225,14 @@ class MongoDownloadStore:
 
 def _chunk(chunk: ChunkProgress) -> dict[str, Any]:
     return {"_key": chunk.key, **encode(chunk)}
+
+
+def _judge(now: datetime, silent: Silent | None) -> Silent:
+    return silent or (lambda _, until: until <= now)
+
+
+def _ended(document: Mapping[str, Any], silent: Silent) -> bool:
+    return silent(document["_id"], _EPOCH + timedelta(microseconds=document["_lease"]))
 
 
 def _iso(moment: datetime) -> str:

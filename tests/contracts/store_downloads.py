@@ -88,6 +88,10 @@ class DownloadStoreContract:
         early = START + LEASE - timedelta(microseconds=1)
         assert store.downloads.claim("second", now=early, lease=LEASE) is None
         assert store.downloads.claim_one("d-1", "second", now=early, lease=LEASE) is None
+        late = START + timedelta(hours=1)
+        alive = {"now": late, "lease": LEASE, "silent": lambda *_: False}
+        assert store.downloads.claim("second", **alive) is None
+        assert store.downloads.claim_one("d-1", "second", **alive) is None
         now = START + LEASE
         second = store.downloads.claim_one("d-1", "second", now=now, lease=LEASE)
         assert second is not None

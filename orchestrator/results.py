@@ -1,6 +1,7 @@
 """From committed ticks to results: curve, metrics, costs, trades, decisions, and the loan.
 
-Performance is time-weighted: money put in at the open or taken out after the close is no return.
+Performance is time-weighted: money put in at the open or taken out after the close is no return,
+what holdings pay (dividends, a buy-out) is.
 The growth curve that is scored begins with the capital before the first session, so the costs of
 the first day count; its point k is the close of session k-1.
 """
@@ -17,19 +18,26 @@ from quant.metrics import performance, turnover
 from schemas.base import ZERO
 from schemas.errors import InvalidRequest
 from schemas.jobs import RunProgress
+from schemas.ledger import Transaction
 from schemas.metrics import PerformanceMetrics
 from schemas.results import (
     CostSummary,
     DecisionRecord,
     EquityCurve,
     LoanResult,
+    PositionAction,
     RunResult,
     Trade,
 )
 from schemas.tick import Tick
+from trading.account import CASH, REALISED
+from trading.corporate_actions import ACTION_KINDS
 
 INFLOWS = frozenset({"deposit", "disbursement"})
-"""Money put in before the session's orders; every other cash flow comes after its close."""
+"""Money put in before the session's orders."""
+
+EARNED = ACTION_KINDS | {"trade"}
+"""Money that the account's own holdings bring; every other flow comes after the close."""
 
 
 def run_result(
@@ -40,6 +48,12 @@ def run_result(
     loan: LoanResult | None = None,
 ) -> RunResult:
     """Build one run's result; `benchmark` maps sessions to levels for the relative figures."""
+    actions = [
+        _action(transaction)
+        for tick in ticks
+        for transaction in tick.transactions
+        if transaction.kind in ACTION_KINDS
+    ]
     return RunResult(
         model=run.model,
         run_key=run.run_key,
@@ -49,6 +63,8 @@ def run_result(
         metrics=_metrics(ticks, benchmark),
         costs=_costs(ticks),
         trades=_trades(ticks),
+        actions=tuple(actions),
+        dividends=_total(action.cash for action in actions if action.kind == "dividend"),
         refused_orders=tuple(
             order
             for tick in ticks
@@ -87,11 +103,9 @@ def growth(ticks: Sequence[Tick]) -> list[float]:
 def _flows(tick: Tick) -> tuple[Decimal, Decimal]:
     put_in = taken_out = ZERO
     for transaction in tick.transactions:
-        if transaction.kind == "trade":
+        if transaction.kind in EARNED:
             continue
-        cash = sum(
-            (e.amount for e in transaction.entries if e.account == "assets:cash"), start=ZERO
-        )
+        cash = _moved(transaction, CASH)
         if transaction.kind in INFLOWS:
             put_in += cash
         else:
@@ -151,6 +165,26 @@ def _costs(ticks: Sequence[Tick]) -> CostSummary:
 
 def _total(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, start=ZERO)
+
+
+def _action(transaction: Transaction) -> PositionAction:
+    """Read an action from its entries; the one with the old ticker comes first."""
+    names = [entry.symbol for entry in transaction.entries if entry.symbol is not None]
+    units = [entry.quantity for entry in transaction.entries if entry.quantity is not None]
+    return PositionAction(
+        session=transaction.session,
+        kind=transaction.kind,
+        symbol=names[0],
+        new_symbol=names[-1] if names[-1] != names[0] else None,
+        units=sum(units, start=Decimal()),
+        cash=_moved(transaction, CASH),
+        realised_gain=-_moved(transaction, REALISED),
+        description=transaction.description,
+    )
+
+
+def _moved(transaction: Transaction, account: str) -> Decimal:
+    return _total(entry.amount for entry in transaction.entries if entry.account == account)
 
 
 def _trades(ticks: Sequence[Tick]) -> tuple[Trade, ...]:

@@ -10,9 +10,10 @@ from datetime import date
 from pydantic import Field
 
 from schemas.agents import AgentDecision
-from schemas.base import Instant, Message, Money, Quantity, Sha256, Symbol
+from schemas.base import ZERO, Instant, Message, Money, Quantity, Sha256, Symbol
 from schemas.canaries import CanaryReport
 from schemas.jobs import JobState, SimulationRequest
+from schemas.ledger import TransactionKind
 from schemas.loan import (
     AprResult,
     CoverageSimulation,
@@ -54,6 +55,19 @@ class Trade(Message):
     reason: str
     requested_quantity: Quantity
     status_reason: str | None = None
+
+
+class PositionAction(Message):
+    """A corporate action as it was booked on a holding."""
+
+    session: date
+    kind: TransactionKind = Field(description="split, dividend, symbol_change, merger, delisting")
+    symbol: Symbol = Field(description="the ticker before it")
+    new_symbol: Symbol | None = Field(default=None, description="where the ticker changed")
+    units: Quantity = Field(description="signed: what it added to the units held, or took away")
+    cash: Money = Field(description="what it brought")
+    realised_gain: Money = Field(description="of units turned to cash: cash less their cost")
+    description: str
 
 
 class DecisionRecord(Message):
@@ -113,6 +127,10 @@ class RunResult(Message):
     costs: CostSummary
     trades: tuple[Trade, ...]
     refused_orders: tuple[Order, ...] = Field(description="denied, rejected or cancelled")
+    actions: tuple[PositionAction, ...] = Field(
+        default=(), description="corporate actions on what was held"
+    )
+    dividends: Money = Field(default=ZERO, description="received in all")
     decisions: tuple[DecisionRecord, ...]
     abstentions: int = Field(ge=0)
     ledger_hash: Sha256
@@ -130,6 +148,18 @@ class BenchmarkResult(Message):
     metrics: PerformanceMetrics | None
 
 
+class UniverseUsed(Message):
+    """What a named universe was over a run; members that were delisted are among them."""
+
+    name: str
+    members_at_start: int = Field(ge=0)
+    members_at_end: int = Field(ge=0)
+    entered: tuple[Symbol, ...] = Field(description="after the first day")
+    left: tuple[Symbol, ...] = Field(description="before the last day")
+    missing: tuple[Symbol, ...] = Field(description="members without prices, at least in part")
+    missing_share: float = Field(ge=0, le=1, description="of all days of all members")
+
+
 class JobResults(Message):
     """One job: the request, its runs and the yardsticks."""
 
@@ -137,6 +167,9 @@ class JobResults(Message):
     request: SimulationRequest
     dataset: DatasetInfo
     universe: tuple[Symbol, ...]
+    universe_used: UniverseUsed | None = Field(
+        default=None, description="of a named universe with members that come and go"
+    )
     runs: tuple[RunResult, ...]
     benchmarks: tuple[BenchmarkResult, ...]
     assumptions: tuple[str, ...]

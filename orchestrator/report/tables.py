@@ -10,7 +10,7 @@ from decimal import Decimal
 from orchestrator.report.arena import Standing
 from orchestrator.report.words import NONE, Writer, number, percent, quantity
 from schemas.metrics import PerformanceMetrics
-from schemas.results import LoanResult, Trade
+from schemas.results import LoanResult, PositionAction, Trade
 
 Format = Callable[[float], str]
 
@@ -203,6 +203,23 @@ def trade_row(trade: Trade, write: Writer) -> tuple[str, ...]:
         write(cost, 2),
         "" if fill.realised_gain is None else write(fill.realised_gain, 2, plus=True),
         reason,
+    )
+
+
+def action_row(action: PositionAction, write: Writer) -> tuple[str, ...]:
+    """Return one corporate action: session, kind, symbol, units, cash, gain, what happened."""
+    symbol = (
+        action.symbol if action.new_symbol is None else f"{action.symbol} → {action.new_symbol}"
+    )
+    sign = "+" if action.units > 0 else ""
+    return (
+        action.session.isoformat(),
+        action.kind.replace("symbol_change", "new ticker"),
+        symbol,
+        sign + quantity(action.units) if action.units else "",
+        write(action.cash, 2) if action.cash else "",
+        write(action.realised_gain, 2, plus=True) if action.realised_gain else "",
+        action.description,
     )
 
 

@@ -26,6 +26,7 @@ from orchestrator.report.tables import (
     InstalmentRow,
     MetricRow,
     Month,
+    action_row,
     cost_rows,
     fund_rows,
     instalment_rows,
@@ -64,6 +65,16 @@ class RunRecord:
     def trades(self) -> Iterator[tuple[str, ...]]:
         """Each trade as a row of text."""
         return (trade_row(trade, self.write) for trade in self.run.trades)
+
+    @property
+    def actions(self) -> Iterator[tuple[str, ...]]:
+        """Each corporate action as a row of text."""
+        return (action_row(action, self.write) for action in self.run.actions)
+
+    @property
+    def dividends(self) -> str:
+        """What dividends brought in all."""
+        return self.write(self.run.dividends, 2)
 
     @property
     def folded(self) -> int:

@@ -84,6 +84,12 @@ class Marks:
             self.check, self.reject, self.bars[keep], self.figure[keep], self.lengths[keep]
         )
 
+    def every(self) -> Indices:
+        """Return all bars that the marks are about, those that follow a marked one included."""
+        before = np.cumsum(self.lengths) - self.lengths
+        within = np.arange(int(self.lengths.sum())) - np.repeat(before, self.lengths)
+        return np.repeat(self.bars, self.lengths) + within
+
     def at(self, index: Indices) -> Marks:
         """Return the marks with bar k renamed to `index[k]`."""
         return Marks(self.check, self.reject, index[self.bars], self.figure, self.lengths)

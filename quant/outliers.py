@@ -2,7 +2,9 @@
 
 Offline: a bar is judged with the bars after it as well as those before, as one does when data
 come in. Sizes are logs of ratios; `scale` is the robust standard deviation of a session's log
-return, 1.4826 × the median absolute return of the 63 sessions around (Rousseeuw & Croux 1993).
+return in the 63 sessions around: 1.4826 × the median absolute return (Rousseeuw & Croux 1993) or,
+where it is larger, 0.78 × their 80 % quantile. The latter holds where prices are so coarse that
+most sessions change nothing, and still bears with one wild return in five.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import numpy as np
 from quant.bar_stack import BarStack, Floats, Indices, Marks, Mask, changes, marks
 from quant.rolling import Windows
 
-_NORMAL = 1.4826
+_NORMAL, _NORMAL_80 = 1.4826, 0.7803  # one over these quantiles of |z|, z standard normal
 _CALMEST = 0.005  # no scale below half a per cent: rounding and thin trade are no calm
 _UNKNOWN = 0.03  # the scale of a series too short to tell
 _RATIOS = np.array([1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100])
@@ -21,9 +23,13 @@ _CHUNK = 20_000
 
 
 def return_scale(stack: BarStack) -> Floats:
-    """Return the robust standard deviation of log returns around each bar, shape (M,)."""
+    """Return the robust standard deviation of log returns around each bar, shape (M,).
+
+    At least half a per cent; 3 % where a series is too short to tell.
+    """
     returns = np.abs(changes(stack.close, stack.follows()))
-    scale = Windows.around(returns, stack.offsets).quantile(0.5) * _NORMAL
+    windows = Windows.around(returns, stack.offsets)
+    scale = np.maximum(windows.quantile(0.5) * _NORMAL, windows.quantile(0.8) * _NORMAL_80)
     return np.where(np.isnan(scale), _UNKNOWN, np.maximum(scale, _CALMEST))
 
 
@@ -147,7 +153,8 @@ def _like_split(stack: BarStack, at: Indices, returns: Floats, scale: Floats) ->
     before = _typical_volume(stack, at, np.arange(-_AROUND, 0))
     after = _typical_volume(stack, at, np.arange(_AROUND))
     change = np.log(after / before)
-    return near & (np.isnan(change) | (np.abs(change + returns) <= 0.6))
+    # A move of a third happens; without volumes only a half and more is taken for a split.
+    return near & np.where(np.isnan(change), size[:, 0] >= 0.6, np.abs(change + returns) <= 0.6)
 
 
 def _typical_volume(stack: BarStack, at: Indices, steps: Indices) -> Floats:

@@ -1,0 +1,213 @@
+"""The quality of a data set's prices: what is quarantined, what is reported, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import cast
+
+import numpy as np
+
+from adapters.market.arrays import Days, Floats, PriceArrays
+from adapters.market.findings import StackedBars, findings_of, reports_of
+from interfaces.calendar import TradingCalendar
+from quant.agreement import FIELDS, TOLERANCES, Disagreement, Series, compare_series
+from quant.bar_stack import BarStack, Marks, Mask, marks
+from quant.quality import check_stack
+from schemas.market import DatasetInfo
+from schemas.quality import CoverageReport, Finding, InstrumentCoverage, InstrumentQuality
+
+_EXPLAINED = ("outlier_move", "suspected_split")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Prices without their rejected bars, the first 1 000 findings, a report per instrument."""
+
+    arrays: PriceArrays
+    findings: tuple[Finding, ...]
+    reports: tuple[InstrumentQuality, ...]
+
+    @property
+    def rejected(self) -> int:
+        """How many bars were quarantined."""
+        return sum(report.rejected for report in self.reports)
+
+
+def inspect_prices(
+    arrays: PriceArrays,
+    calendar: TradingCalendar,
+    *,
+    close_only: bool,
+    explained: Collection[tuple[str, date]] = (),
+) -> Inspection:
+    """Check every bar; a rejected one is NaN in all fields of the result.
+
+    `explained` names moves that a known corporate action accounts for, as (instrument, session):
+    they are no finding. A verdict may rest on the bars after: see the chapter "Quality" of
+    `docs/data.md`. `arrays` are not changed; they are the result when nothing is rejected.
+    """
+    bars = _stacked(arrays, calendar, close_only=close_only)
+    found = _unexplained(_checked(bars, close_only=close_only), bars, explained)
+    rejected = np.zeros(len(bars.rows), dtype=np.bool_)
+    for mark in found:
+        if mark.reject:
+            rejected[mark.bars] = True
+    return Inspection(
+        _without(arrays, bars, rejected),
+        findings_of(found, bars),
+        reports_of(found, bars, rejected),
+    )
+
+
+def _stacked(arrays: PriceArrays, calendar: TradingCalendar, *, close_only: bool) -> StackedBars:
+    arrays = arrays.by_column()  # a stack runs down the columns, one after the other
+    present = ~np.isnan(arrays.close.T)
+    if not close_only:
+        for values in (arrays.open, arrays.high, arrays.low):
+            present |= ~np.isnan(values.T)
+    columns, rows = np.nonzero(present)
+    days = arrays.sessions.astype("datetime64[D]")
+    expected = _expected(days, calendar)
+    close = arrays.close.T[present]
+
+    def pick(values: Floats) -> Floats:
+        return close if close_only else values.T[present]
+
+    stack = BarStack(
+        offsets=np.concatenate([[0], np.cumsum(present.sum(axis=1))]),
+        session=np.searchsorted(expected, days)[rows],
+        open=pick(arrays.open),
+        high=pick(arrays.high),
+        low=pick(arrays.low),
+        close=close,
+        volume=arrays.volume.T[present],
+    )
+    return StackedBars(arrays.symbols, days, expected, stack, rows, columns)
+
+
+def _expected(days: Days, calendar: TradingCalendar) -> Days:
+    if not len(days):
+        return days
+    first, last = cast("tuple[date, date]", (days[0].item(), days[-1].item()))
+    return np.array(calendar.sessions(first, last), dtype="datetime64[D]")
+
+
+def _checked(bars: StackedBars, *, close_only: bool) -> list[Marks]:
+    known = np.isin(bars.days, bars.expected)[bars.rows]
+    found = check_stack(bars.stack.where(known), close_only=close_only)
+    if known.all():
+        return found
+    index = np.flatnonzero(known)
+    return [marks("no_session", ~known, reject=True), *(mark.at(index) for mark in found)]
+
+
+def _unexplained(
+    found: list[Marks], bars: StackedBars, explained: Collection[tuple[str, date]]
+) -> list[Marks]:
+    known = set(explained)
+    if not known:
+        return found
+
+    def open_to_doubt(mark: Marks) -> Mask:
+        keys = ((bars.symbols[bars.columns[bar]], bars.day(bar)) for bar in mark.bars.tolist())
+        return np.array([key not in known for key in keys], dtype=np.bool_)
+
+    return [mark.only(open_to_doubt(mark)) if mark.check in _EXPLAINED else mark for mark in found]
+
+
+def _without(arrays: PriceArrays, bars: StackedBars, rejected: Mask) -> PriceArrays:
+    if not rejected.any():
+        return arrays
+    at = (bars.rows[rejected], bars.columns[rejected])
+    copies: dict[int, Floats] = {}
+    fields: dict[str, Floats] = {}
+    for name in FIELDS:
+        values: Floats = getattr(arrays, name)
+        if id(values) not in copies:  # of closes alone, four fields are one array
+            copies[id(values)] = values.copy(order="K")
+            copies[id(values)][at] = np.nan
+        fields[name] = copies[id(values)]
+    return replace(arrays, **fields)
+
+
+def compare_prices(
+    a: PriceArrays, b: PriceArrays, *, tolerances: Mapping[str, float] = TOLERANCES
+) -> tuple[Finding, ...]:
+    """Return where b differs from a in instruments that both have; see `compare_series`."""
+    of_a = {symbol: column for column, symbol in enumerate(a.symbols)}
+    return tuple(
+        Finding(
+            symbol=symbol,
+            session=cast("date", one.first.item()),
+            check="disagreement",
+            severity="warn",
+            detail=_apart(one),
+            sessions=one.sessions,
+        )
+        for column, symbol in enumerate(b.symbols)
+        if symbol in of_a
+        for one in compare_series(
+            _series(a, of_a[symbol]), _series(b, column), tolerances=tolerances
+        )
+    )
+
+
+def _series(arrays: PriceArrays, column: int) -> Series:
+    values = {name: getattr(arrays, name)[:, column] for name in FIELDS}
+    return Series(arrays.sessions.astype("datetime64[D]"), values)
+
+
+def _apart(one: Disagreement) -> str:
+    until = f" to {one.last}" if one.sessions > 1 else ""
+    return (
+        f"the {one.field} of the second source is {one.factor:.4g} times that of the first{until}, "
+        f"at worst {one.worst:.1%} apart"
+    )
+
+
+def coverage_of(
+    info: DatasetInfo,
+    arrays: PriceArrays,
+    calendar: TradingCalendar,
+    *,
+    quality: Sequence[InstrumentQuality] | None = None,
+) -> CoverageReport:
+    """Count the sound bars of every instrument in every month.
+
+    `quality` has what an earlier inspection said, by the columns of `arrays`, of which the bars
+    it rejected are gone; without it the arrays are inspected now.
+    """
+    if quality is None:
+        inspection = inspect_prices(arrays, calendar, close_only=info.close_only)
+        arrays, quality = inspection.arrays, inspection.reports
+    days = arrays.sessions.astype("datetime64[D]")
+    expected = _expected(days, calendar)
+    if not len(expected):
+        return CoverageReport(dataset=info, months=(), sessions=(), instruments=())
+    first = expected[0].astype("datetime64[M]").astype(int)
+    count = int(expected[-1].astype("datetime64[M]").astype(int) - first) + 1
+    month_of = days.astype("datetime64[M]").astype(int) - first
+    starts = np.searchsorted(month_of, np.arange(count))
+    present = np.concatenate([~np.isnan(arrays.close), np.zeros((1, len(arrays.symbols)), bool)])
+    sums = np.add.reduceat(present, starts, axis=0, dtype=np.int64)
+    sums[np.diff(np.append(starts, len(days))) == 0] = 0  # a month without any bar
+    return CoverageReport(
+        dataset=info,
+        months=tuple(np.datetime_as_string(np.arange(first, first + count).astype("M8[M]"))),
+        sessions=tuple(np.bincount(expected.astype("datetime64[M]").astype(int) - first).tolist()),
+        instruments=tuple(
+            InstrumentCoverage(quality=one, bars=_lived(sums[:, column]))
+            for column, one in enumerate(quality)
+        ),
+    )
+
+
+def _lived(bars: np.ndarray) -> tuple[int | None, ...]:
+    """Blank the months before the first with a bar, and after the last."""
+    held = np.flatnonzero(bars)
+    first, last = (held[0], held[-1]) if len(held) else (len(bars), -1)
+    return tuple(
+        value if first <= month <= last else None for month, value in enumerate(bars.tolist())
+    )

@@ -152,8 +152,8 @@ class DownloadStore(Protocol):
     def finish(self, download_id: str, fence: int, end: Ending, *, now: datetime) -> Download:
         """Set the state, give the lease back and clear the worker; `Conflict` when stale.
 
-        `queued` hands the download back for somebody else (a drain). A report stays until
-        another one replaces it.
+        `queued` hands the download back for somebody else (a drain). With a report all chunks
+        that are done count as published; it stays until another one replaces it.
         """
         ...
 

@@ -16,7 +16,7 @@ from interfaces.store import DownloadStore, Ending
 from orchestrator.chunks import Answer, ChunkFetcher, Unanswered
 from orchestrator.lease import Lease
 from orchestrator.lease_watch import LeaseWatch
-from schemas.downloads import ChunkProgress, Download
+from schemas.downloads import ChunkProgress, Download, DownloadState
 from schemas.errors import (
     AlphaShieldError,
     Conflict,
@@ -180,12 +180,12 @@ class _Work:
         return Ending("cancelled")
 
     def _take_stock(self) -> None:
-        """Take what is kept for fetched, and what was fetched elsewhere or lost for missing."""
+        """Take what is kept for fetched, and what was fetched and then lost for missing."""
         kept = self._ports.library.staged(self._download.download_id)
         for chunk in tuple(self._chunks.values()):
             if chunk.state == "waiting" and chunk.key in kept:
                 self._note(chunk.model_copy(update={"state": "done", "rows": kept[chunk.key]}))
-            elif chunk.state == "done" and chunk.key not in kept and not self._download.report:
+            elif chunk.state == "done" and not chunk.published and chunk.key not in kept:
                 self._note(ChunkProgress(kind=chunk.kind, item=chunk.item))
 
     def _fetch(self, chunk: ChunkProgress) -> tuple[ChunkProgress | None, bool]:
@@ -221,12 +221,12 @@ class _Work:
         if len(failed) == len(self._chunks):
             self._ports.library.discard(download_id)
             return Ending("failed", error)
-        report = None
-        if any(self._ports.library.staged(download_id).values()):
-            report = self._publish()
-            if report is None:
-                return self._stop()
-        return Ending("partial" if failed else "completed", error, report)
+        state: DownloadState = "partial" if failed else "completed"
+        if not any(self._ports.library.staged(download_id).values()):
+            self._ports.library.discard(download_id)
+            return Ending(state, error)
+        report = self._publish()
+        return Ending(state, error, report) if report else self._stop()
 
     def _publish(self) -> ImportReport | None:
         """Publish once nobody else writes data sets; None when stopped while waiting for that.

@@ -69,6 +69,7 @@ class ChunkProgress(Message):
     error: str | None = Field(
         default=None, description="why each provider that was asked could not"
     )
+    published: bool = Field(default=False, description="its rows are in the data set")
 
     @property
     def key(self) -> str:

@@ -114,6 +114,7 @@ class MongoDownloadStore:
         change: dict[str, Any] = {"state": end.state, "error": end.error, "updated_at": _iso(now)}
         if end.report is not None:
             change["report"] = encode(end.report)
+            change["chunks"] = [_published(chunk) for chunk in self.get(download_id).chunks]
         self._change_mine(download_id, fence, {**change, **_NOBODY})
         return self.get(download_id)
 
@@ -225,6 +226,10 @@ class MongoDownloadStore:
 
 def _chunk(chunk: ChunkProgress) -> dict[str, Any]:
     return {"_key": chunk.key, **encode(chunk)}
+
+
+def _published(chunk: ChunkProgress) -> dict[str, Any]:
+    return _chunk(chunk.model_copy(update={"published": chunk.state == "done"}))
 
 
 def _judge(now: datetime, silent: Silent | None) -> Silent:

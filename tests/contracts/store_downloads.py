@@ -135,9 +135,12 @@ class DownloadStoreContract:
     def test_a_finished_download_keeps_its_report_and_gives_the_lease_back(
         self, store: Store
     ) -> None:
-        store.downloads.create(a_download())
+        chunks = store.downloads.create(a_download()).chunks
         store.downloads.claim("w", now=START, lease=LEASE)
+        good = chunks[0].model_copy(update={"state": "done", "rows": 5})
+        store.downloads.progress("d-1", 1, good, now=START)
         ended = store.downloads.finish("d-1", 1, Ending("partial", "1", REPORT), now=START)
+        assert [chunk.published for chunk in ended.chunks] == [True, False, False]
         assert (ended.state, ended.error, ended.report) == ("partial", "1", REPORT)
         assert (ended.worker, ended.lease_until) == (None, None)
         assert store.downloads.resume("d-1", now=START).report == REPORT

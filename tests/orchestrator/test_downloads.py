@@ -162,6 +162,24 @@ def test_what_failed_is_asked_again_on_resuming_and_nothing_else(
     assert len(library.coverage("mine")) == 4
 
 
+def test_a_resumed_download_fetches_again_what_was_lost_since(
+    store: Store, library: FolderLibrary
+) -> None:
+    vendor = Vendor(BB=raising(NotFound("no")), CC=raising(NotFound("no")))
+    download_id = ask(store)
+    assert drain(store, library, vendor, download_id=download_id).state == "partial"
+    vendor.does = {"CC": raising(Unavailable("away"))}
+    store.downloads.resume(download_id, now=SystemClock().now())
+    library.full = Unavailable("the disk is full")
+    assert drain(store, library, vendor, download_id=download_id).state == "paused"
+    library.full = None
+    vendor.does.clear()
+    vendor.asked.clear()
+    store.downloads.resume(download_id, now=SystemClock().now())
+    assert drain(store, library, vendor, download_id=download_id).state == "completed"
+    assert vendor.asked == ["BB", "CC"]
+
+
 def test_a_download_of_which_nothing_comes_has_failed(store: Store, library: FolderLibrary) -> None:
     vendor = Vendor(AA=raising(NotFound("no")), BB=saying())
     ended = drain(store, library, vendor, download_id=ask(store, "AA", "BB"))

@@ -1,0 +1,237 @@
+"""What is asked of the data sets: downloads, refreshes, deletions; and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from interfaces.calendar import TradingCalendar
+from interfaces.clock import WallClock
+from interfaces.market import STALE_AFTER, DataLibrary
+from interfaces.providers import DataProvider
+from interfaces.store import DownloadStore, JobStore
+from orchestrator.submission import new_job_id
+from schemas.downloads import (
+    MOST_CHUNKS,
+    UNDER_WAY,
+    ChunkProgress,
+    Download,
+    DownloadRequest,
+    FactKind,
+)
+from schemas.errors import BadConfiguration, Conflict, InvalidRequest, NotFound
+from schemas.market import DatasetInfo, ImportReport
+
+BUNDLED = "bundled"
+OVERLAP = 5
+"""A refresh asks again for so many sessions on hand: they may have been restated."""
+MACRO_BACK = timedelta(days=5 * 366)
+"""A refresh asks again for that much of a macro series: old periods are revised for years."""
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DataDesk:
+    """What requests about data are checked against and stored in.
+
+    `providers` by name in the configured order; `unset` has those that are not set up, each with
+    the sentence that says what to set.
+    """
+
+    library: DataLibrary
+    downloads: DownloadStore
+    jobs: JobStore
+    providers: Mapping[str, DataProvider]
+    unset: Mapping[str, str]
+    calendar: Callable[[str], TradingCalendar]
+    wall: WallClock
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which bars of a data set: of these symbols (None: all), in `start..end`, both included."""
+
+    data: str
+    symbols: tuple[str, ...] | None = None
+    start: date | None = None
+    end: date | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing would be left."""
+        return self.symbols is None and self.start is None and self.end is None
+
+
+def submit_download(request: DownloadRequest, desk: DataDesk) -> Download:
+    """Admit the request and store its download, queued.
+
+    An equal one that has not ended is returned instead; a paused one is queued again. Raises
+    `InvalidRequest`, `NotFound` or `BadConfiguration` with one sentence that says what to change.
+    """
+    admit_download(request, desk)
+    for other in _under_way(desk):
+        if other.request == request:
+            if other.state == "paused":
+                return desk.downloads.resume(other.download_id, now=desk.wall.now())
+            return other
+    now = desk.wall.now()
+    return desk.downloads.create(
+        Download(
+            download_id=new_job_id(now),
+            request=request,
+            chunks=_chunks(request),
+            created_at=now,
+            updated_at=now,
+        )
+    )
+
+
+def admit_download(request: DownloadRequest, desk: DataDesk) -> None:
+    """Refuse what cannot be fetched or has no place to go."""
+    _writable(request.data)
+    if request.end_date > desk.wall.now().date():
+        raise InvalidRequest(f"end_date {request.end_date} lies in the future")
+    many = len(_chunks(request))
+    if many > MOST_CHUNKS:
+        raise InvalidRequest(
+            f"that is {many} pieces, {MOST_CHUNKS} are allowed: split it into several downloads"
+        )
+    for kind in request.kinds:
+        _offered(kind, request.providers, desk)
+    if request.data in desk.library.names():
+        _same_conventions(request, desk.library.open(request.data).info())
+    else:
+        desk.calendar(request.calendar)
+
+
+def refresh_request(
+    name: str, desk: DataDesk, providers: tuple[str, ...] | None = None
+) -> DownloadRequest:
+    """Return what brings a data set up to yesterday.
+
+    Bars and actions of every symbol from a few sessions before the last one on hand, and every
+    macro series. Symbols that stopped trading are left out; news is asked for where the set has
+    texts and somebody offers them.
+    """
+    _writable(name)
+    info = desk.library.open(name).info()
+    reach = desk.library.coverage(name)
+    if not reach:
+        raise InvalidRequest(f"the data set '{name}' has no bars to go on from: download them")
+    newest = max(last for _, _, last, _ in reach)
+    sessions = desk.calendar(info.calendar).sessions(newest - timedelta(days=60), newest)
+    stale = sessions[-STALE_AFTER - 1] if len(sessions) > STALE_AFTER else newest
+    start = sessions[-OVERLAP] if len(sessions) >= OVERLAP else newest
+    end = desk.wall.now().date() - timedelta(days=1)
+    if end < start:
+        raise InvalidRequest(f"the data set '{name}' reaches {newest}: there is nothing to refresh")
+    offered = {kind for provider in desk.providers.values() for kind in provider.offers}
+    kinds: list[FactKind] = ["bars", "actions"]
+    if info.macro:
+        kinds.append("macro")
+    if info.documents and "news" in offered:
+        kinds.append("news")
+    return DownloadRequest(
+        data=name,
+        kinds=tuple(kinds),
+        symbols=tuple(sorted(symbol for symbol, _, last, _ in reach if last >= stale)),
+        series=info.macro,
+        start_date=start,
+        end_date=end,
+        macro_start_date=start - MACRO_BACK if info.macro else None,
+        providers=providers,
+        calendar=info.calendar,
+        currency=info.currency,
+    )
+
+
+def cancel_download(download_id: str, desk: DataDesk) -> Download:
+    """Stop a download: a waiting one at once, a running one after its chunk; `Conflict`."""
+    download = desk.downloads.request_cancel(download_id, now=desk.wall.now())
+    if download.state == "cancelled":
+        desk.library.discard(download_id)
+    return download
+
+
+def delete_range(which: Range, desk: DataDesk) -> ImportReport | None:
+    """Delete bars, or the whole set; returns what is left.
+
+    `Conflict` names the job or download that uses the set.
+    """
+    _writable(which.data)
+    if which.data not in desk.library.names():
+        raise NotFound(f"there is no data set '{which.data}'")
+    if which.start and which.end and which.end < which.start:
+        raise InvalidRequest("end lies before start")
+    _refuse_used(which.data, desk)
+    return desk.library.delete(which.data, symbols=which.symbols, start=which.start, end=which.end)
+
+
+def _writable(name: str) -> None:
+    if name == BUNDLED:
+        raise InvalidRequest("the data set 'bundled' comes with the program: choose another name")
+
+
+def _chunks(request: DownloadRequest) -> tuple[ChunkProgress, ...]:
+    return tuple(
+        ChunkProgress(kind=kind, item=item)
+        for kind in dict.fromkeys(request.kinds)
+        for item in dict.fromkeys(request.series if kind == "macro" else request.symbols)
+    )
+
+
+def _offered(kind: FactKind, names: Sequence[str] | None, desk: DataDesk) -> None:
+    """Refuse a kind that none of the providers to be asked has."""
+    for name in names or ():
+        if name in desk.unset:
+            raise BadConfiguration(desk.unset[name])
+        if name not in desk.providers:
+            known = ", ".join((*desk.providers, *desk.unset)) or "none"
+            raise InvalidRequest(f"unknown provider '{name}'; known: {known}")
+    asked = tuple(names or desk.providers)
+    if any(kind in desk.providers[name].offers for name in asked):
+        return
+    if names:
+        raise InvalidRequest(f"no {kind} from {', '.join(names)}: name another provider")
+    hints = "; ".join(desk.unset.values())
+    raise BadConfiguration(
+        f"no provider that is set up offers {kind}" + (f": {hints}" if hints else "")
+    )
+
+
+def _same_conventions(request: DownloadRequest, info: DatasetInfo) -> None:
+    """Refuse to add to a set what would not fit into it."""
+    for what, wanted, there in (
+        ("calendar", request.calendar, info.calendar),
+        ("currency", request.currency, info.currency),
+    ):
+        if wanted != there:
+            raise InvalidRequest(f"the data set '{info.name}' has the {what} {there}, not {wanted}")
+
+
+def _under_way(desk: DataDesk) -> Iterator[Download]:
+    for state in UNDER_WAY:
+        before = None
+        while page := desk.downloads.list(state=state, limit=_PAGE, before=before):
+            yield from page
+            before = page[-1].download_id
+
+
+def _refuse_used(name: str, desk: DataDesk) -> None:
+    for state in ("queued", "running", "paused"):
+        before = None
+        while page := desk.jobs.list(state=state, limit=_PAGE, before=before):
+            for job in page:
+                if job.request.data == name:
+                    raise Conflict(
+                        f"job {job.job_id} ({state}) uses the data set '{name}': cancel it, or "
+                        "wait for its end"
+                    )
+            before = page[-1].job_id
+    for download in _under_way(desk):
+        if download.request.data == name:
+            raise Conflict(
+                f"download {download.download_id} ({download.state}) writes the data set "
+                f"'{name}': cancel it, or wait for its end"
+            )

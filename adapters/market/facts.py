@@ -7,9 +7,13 @@ that is revised is another row with a later `known_time`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
 
 # Imported by what reads data sets alone, which needs pyarrow in any case.
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from schemas.base import Message
 
@@ -105,6 +109,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     "documents": DOCUMENTS,
 }
 
+NEVER = 2**62
+"""A moment, in microseconds, that does not come."""
+
 
 class Facts:
     """All facts of a data set but its first-published bars, which are the price arrays.
@@ -124,3 +131,58 @@ class Facts:
 def table_of(kind: str, rows: Iterable[Message]) -> pa.Table:
     """Return messages of `schemas.facts` as a table of that kind's schema."""
     return pa.Table.from_pylist([row.model_dump() for row in rows], schema=SCHEMAS[kind])
+
+
+def instants(table: pa.Table, column: str) -> NDArray[np.int64]:
+    """Return a column of times as microseconds since 1970 in UTC; `NEVER` where it is null."""
+    return _plain(table.column(column).cast(pa.int64()).fill_null(NEVER))
+
+
+def days_of(table: pa.Table, column: str) -> NDArray[np.int64]:
+    """Return a column of dates as days since 1970; `NEVER` where it is null."""
+    return _plain(table.column(column).cast(pa.int32()).cast(pa.int64()).fill_null(NEVER))
+
+
+def floats(table: pa.Table, column: str) -> NDArray[np.float64]:
+    """Return a column of numbers; NaN where it is null."""
+    return _plain(table.column(column).cast(pa.float64()).fill_null(float("nan")))
+
+
+def flags(table: pa.Table, column: str) -> NDArray[np.bool_]:
+    """Return a column of truths; false where it is null."""
+    return _plain(table.column(column).fill_null(pa.scalar(False)))  # noqa: FBT003 - the value itself
+
+
+def codes(table: pa.Table, column: str) -> tuple[NDArray[np.int64], list[str]]:
+    """Return a column of words as positions in a list, -1 where it is null, and that list."""
+    words = table.column(column)
+    if not pa.types.is_dictionary(words.type):
+        words = words.dictionary_encode()
+    coded: Any = words.unify_dictionaries().combine_chunks()
+    return _plain(coded.indices.cast(pa.int64()).fill_null(-1)), coded.dictionary.to_pylist()
+
+
+def superseded(known: NDArray[np.int64], *keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return when a newer record of the same thing became known; `NEVER` for the newest.
+
+    Records are of the same thing when they agree in all keys. Of two that became known at the
+    same moment the later row counts: the earlier one was never the newest.
+    """
+    until = np.full(len(known), NEVER)
+    order = np.lexsort((known, *keys))
+    same = np.ones(max(0, len(order) - 1), dtype=np.bool_)
+    for key in keys:
+        same &= key[order[1:]] == key[order[:-1]]
+    until[order[:-1][same]] = known[order[1:][same]]
+    return until
+
+
+def grouped(keys: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    """Return the rows of each key, in their order."""
+    order = np.argsort(keys, kind="stable")
+    found, starts = np.unique(keys[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(order, starts[1:]), strict=True)) if len(keys) else {}
+
+
+def _plain(values: Any) -> Any:
+    return np.asarray(values.combine_chunks() if hasattr(values, "combine_chunks") else values)

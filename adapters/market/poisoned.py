@@ -5,6 +5,7 @@ Before the session under decision both futures are the same market, to the bit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -13,6 +14,7 @@ from adapters.market.table import PriceArrays, PriceTable, TableView
 from interfaces.calendar import TradingCalendar
 from interfaces.canaries import LATER_PRICE, LATER_VOLUME, TODAY_CLOSE, TODAY_OPEN, Future
 from schemas.errors import InvalidRequest
+from schemas.facts import UniverseStay
 from schemas.market import DatasetInfo
 
 LISTED, RECENT, UNLISTED, UNKNOWN = "ZZLIST", "ZZRECT", "ZZSOON", "ZZNONE"
@@ -64,6 +66,10 @@ class PoisonedMarket:
     def view(self, as_of: datetime) -> TableView:
         """Return the market as known strictly before `as_of`."""
         return self._laid.view(as_of)
+
+    def universes(self) -> Mapping[str, tuple[UniverseStay, ...]]:
+        """Return the universes: it has none."""
+        return {}
 
     def covers(self, start: date, end: date) -> bool:
         """Tell whether prices exist for the whole range."""

@@ -2,31 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from typing import Protocol, runtime_checkable
 
-from interfaces.market import Bars, Closes, MarketData, MarketView
+from interfaces.market import (
+    AS_KNOWN,
+    Bars,
+    Closes,
+    LastPrice,
+    MacroSeries,
+    MarketData,
+    MarketView,
+    Reading,
+    Vintage,
+)
+from schemas.documents import DocumentKind, FoundDocument
 from schemas.errors import NotFound
+from schemas.facts import CorporateAction, Fundamental, Listing, MacroSeriesInfo, UniverseStay
 from schemas.market import DatasetInfo
 
 
-class UniverseMarket:
-    """Implement `MarketData` over another one, for some of its tradable symbols."""
+@runtime_checkable
+class KnowsInstruments(Protocol):
+    """A market that can tell which instruments bear a ticker over time."""
 
-    def __init__(self, market: MarketData, symbols: Sequence[str]) -> None:
+    def bearers(
+        self, symbols: Iterable[str], start: date | None = None, end: date | None = None
+    ) -> frozenset[str]:
+        """Return the instruments that bear one of the tickers between the days."""
+        ...
+
+    def tickers_of(
+        self, instruments: Iterable[str], start: date | None = None, end: date | None = None
+    ) -> frozenset[str]:
+        """Return every ticker these instruments bear between the days."""
+        ...
+
+
+@runtime_checkable
+class NamesInstruments(Protocol):
+    """A view that can tell which instrument bears a ticker at its moment."""
+
+    def instrument(self, symbol: str) -> str | None:
+        """Return the instrument; None while none does; `NotFound`."""
+        ...
+
+
+class UniverseMarket:
+    """Implement `MarketData` over another one, for some of its tradable instruments.
+
+    `symbols` are tickers: every instrument is covered that bears one of them between `start` and
+    `end`, both included, or at any time without them. It is shown under its ticker of the moment.
+    In a market that does not tell instruments apart a ticker is one.
+    """
+
+    def __init__(
+        self,
+        market: MarketData,
+        symbols: Sequence[str],
+        *,
+        start: date | None = None,
+        end: date | None = None,
+    ) -> None:
         self._market = market
-        self._symbols = frozenset(symbols)
         info = market.info()
-        kept = tuple(symbol for symbol in info.symbols if symbol in self._symbols)
+        if isinstance(market, KnowsInstruments):
+            self._covered = market.bearers(symbols, start, end)
+            borne = market.tickers_of(self._covered, start, end)
+        else:
+            self._covered = borne = frozenset(symbols)
+        kept = tuple(symbol for symbol in info.symbols if symbol in borne)
         self._info = info.model_copy(update={"symbols": kept})
 
     def info(self) -> DatasetInfo:
-        """Describe the data set; its symbols are those of the universe."""
+        """Describe the data set; its symbols are those that the universe's instruments bear."""
         return self._info
 
     def view(self, as_of: datetime) -> MarketView:
         """Return the market as known strictly before `as_of`, for the universe."""
-        return _UniverseView(self._market.view(as_of), self._symbols)
+        return _UniverseView(self._market.view(as_of), self._covered)
+
+    def universes(self) -> Mapping[str, tuple[UniverseStay, ...]]:
+        """Return the universes of the data set; never for a model."""
+        return self._market.universes()
 
     def covers(self, start: date, end: date) -> bool:
         """Tell whether prices exist for the whole range."""
@@ -36,13 +95,14 @@ class UniverseMarket:
 class _UniverseView:
     """Implement `MarketView` for the universe."""
 
-    def __init__(self, view: MarketView, symbols: frozenset[str]) -> None:
+    def __init__(self, view: MarketView, covered: frozenset[str]) -> None:
         self._view = view
-        self._symbols = symbols
+        self._covered = covered
+        self._instrument = view.instrument if isinstance(view, NamesInstruments) else _itself
         self.as_of = view.as_of
 
     def symbols(self) -> tuple[str, ...]:
-        return tuple(symbol for symbol in self._view.symbols() if symbol in self._symbols)
+        return tuple(symbol for symbol in self._view.symbols() if self._covers(symbol))
 
     def bars(
         self,
@@ -51,17 +111,75 @@ class _UniverseView:
         lookback: int | None = None,
         start: date | None = None,
         end: date | None = None,
+        how: Reading = AS_KNOWN,
     ) -> Bars:
-        return self._view.bars(self._known(symbol), lookback=lookback, start=start, end=end)
+        known = self._known(symbol)
+        return self._view.bars(known, lookback=lookback, start=start, end=end, how=how)
 
-    def closes(self, symbols: Sequence[str], lookback: int) -> Closes:
-        return self._view.closes([self._listed(symbol) for symbol in symbols], lookback)
+    def closes(self, symbols: Sequence[str], lookback: int, *, how: Reading = AS_KNOWN) -> Closes:
+        return self._view.closes([self._listed(symbol) for symbol in symbols], lookback, how=how)
 
     def last_close(self, symbol: str) -> tuple[date, float] | None:
         return self._view.last_close(self._known(symbol))
 
+    def quote(self, symbol: str) -> LastPrice | None:
+        return self._view.quote(self._known(symbol))
+
+    def actions(
+        self, symbol: str | None = None, *, start: date | None = None, end: date | None = None
+    ) -> tuple[CorporateAction, ...]:
+        if symbol is not None:
+            return self._view.actions(self._known(symbol), start=start, end=end)
+        found = self._view.actions(start=start, end=end)
+        return tuple(action for action in found if action.instrument in self._covered)
+
+    def applied(self, since: datetime) -> tuple[tuple[str, CorporateAction], ...]:
+        found = self._view.applied(since)
+        return tuple(one for one in found if one[1].instrument in self._covered)
+
+    def listings(self, symbol: str) -> tuple[Listing, ...]:
+        return self._view.listings(self._known(symbol))
+
+    def members(self, universe: str) -> tuple[str, ...]:
+        return tuple(one for one in self._view.members(universe) if self._covers(one))
+
+    def macro_series(self) -> tuple[MacroSeriesInfo, ...]:
+        return self._view.macro_series()
+
+    def macro(
+        self,
+        series: str,
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        vintage: Vintage = "latest",
+    ) -> MacroSeries:
+        return self._view.macro(series, start=start, end=end, vintage=vintage)
+
+    def fundamentals(
+        self, symbol: str, *, field: str | None = None, vintage: Vintage = "latest"
+    ) -> tuple[Fundamental, ...]:
+        return self._view.fundamentals(self._known(symbol), field=field, vintage=vintage)
+
+    def documents(
+        self,
+        query: str,
+        *,
+        kind: DocumentKind | None = None,
+        symbol: str | None = None,
+        limit: int = 10,
+    ) -> tuple[FoundDocument, ...]:
+        asked = None if symbol is None else self._known(symbol)
+        return self._view.documents(query, kind=kind, symbol=asked, limit=limit)
+
+    def _covers(self, symbol: str) -> bool:
+        try:
+            return self._instrument(symbol) in self._covered
+        except NotFound:
+            return False
+
     def _known(self, symbol: str) -> str:
-        if symbol not in self._symbols:
+        if not self._covers(symbol):
             raise self._unknown(symbol)
         return symbol
 
@@ -75,3 +193,7 @@ class _UniverseView:
         return NotFound(
             f"'{symbol}' is not in the universe of this run: prices_list_symbols shows what is"
         )
+
+
+def _itself(symbol: str) -> str:
+    return symbol

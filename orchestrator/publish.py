@@ -19,7 +19,12 @@ from orchestrator.loan_life import loan_of
 from orchestrator.loan_result import loan_result
 from orchestrator.report.files import render_files
 from orchestrator.results import run_result
-from orchestrator.yardsticks import equal_weight_yardstick, index_yardstick, levels_of
+from orchestrator.yardsticks import (
+    equal_weight_yardstick,
+    index_yardstick,
+    levels_of,
+    tickers_at_the_end,
+)
 from schemas.base import CENT, plain
 from schemas.canaries import CanaryReport
 from schemas.jobs import Job, SimulationRequest
@@ -45,6 +50,11 @@ LOAN_ASSUMPTIONS = (
     "The borrower pays up to the disposable income of the application every month.",
     "What neither fund nor borrower can pay is carried as arrears without penalty interest.",
     "The bootstrap draws blocks of months of an equal-weight basket, known at the decision.",
+)
+
+ACTION_ASSUMPTIONS = (
+    "Splits and other corporate actions change what is held at the open of their ex-date.",
+    "Dividends are credited in cash on the ex-date, before tax; benchmarks reinvest them.",
 )
 
 
@@ -108,7 +118,7 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
         universe=universe,
         runs=tuple(results),
         benchmarks=yardsticks,
-        assumptions=(*assumptions_of(request, info), *_ended(request, universe, prices)),
+        assumptions=(*assumptions_of(request, info), *_happened(request, universe, prices)),
     )
 
 
@@ -137,6 +147,8 @@ def assumptions_of(request: SimulationRequest, info: DatasetInfo) -> tuple[str, 
         "Returns are time-weighted; 252 sessions make a year; the risk-free rate is taken as zero.",
         "Benchmarks pay no costs.",
     ]
+    if info.actions:
+        said += ACTION_ASSUMPTIONS
     if request.application is not None:
         said += LOAN_ASSUMPTIONS
     return tuple(said)
@@ -155,20 +167,44 @@ def _view_at_end(request: SimulationRequest, prices: Prices) -> tuple[MarketView
     return prices.market.view(closes_at + timedelta(microseconds=1)), sessions
 
 
-def _ended(
+def _tickers(
+    view: MarketView, universe: tuple[str, ...], sessions: Sessions, prices: Prices
+) -> dict[str, tuple[str, ...]]:
+    """Return what the universe's tickers are called at the end, by the ticker asked for."""
+    opens_at = prices.calendar(prices.market.info().calendar).opens_at(sessions[0])
+    return tickers_at_the_end(view, universe, opens_at)
+
+
+def _happened(
     request: SimulationRequest, universe: tuple[str, ...], prices: Prices
 ) -> tuple[str, ...]:
-    """Name the symbols whose prices end before the run does: they cannot be sold any more."""
+    """Say which tickers changed in the run, and of which symbols the prices end before it does."""
     view, sessions = _view_at_end(request, prices)
-    said: list[str] = []
-    for symbol in universe:
+    tickers = _tickers(view, universe, sessions, prices)
+    said = [
+        f"{symbol} is called {name} at the end of the run."
+        for symbol, names in tickers.items()
+        for name in names
+        if name not in universe
+    ]
+    for symbol in sorted({name for names in tickers.values() for name in names}):
         last = view.last_close(symbol)
-        if last is not None and last[0] < sessions[-1] and sessions[0] <= last[0]:
-            said.append(
-                f"{symbol} has no price after {last[0]}: what is held of it keeps that value and "
-                "cannot be sold."
-            )
+        if last is None or not sessions[0] <= last[0] < sessions[-1]:
+            continue
+        said.append(f"{symbol} has no price after {last[0]}: {_left(view, symbol, last[0])}")
     return tuple(said)
+
+
+def _left(view: MarketView, symbol: str, last: date) -> str:
+    """Say what became of holdings of a symbol whose prices ended."""
+    ends = ("cash_merger", "delisting")
+    actions = view.actions(symbol, start=last + timedelta(days=1), end=view.as_of.date())
+    for action in actions:
+        if action.kind in ends and action.cash is not None:
+            how = "bought out" if action.kind == "cash_merger" else "delisted"
+            return f"it was {how} for {plain(action.cash)} a unit, paid on {action.ex_date}."
+    delisted = next((f"it was delisted on {a.ex_date}; " for a in actions if a.kind in ends), "")
+    return f"{delisted}what is held of it keeps that value and cannot be sold."
 
 
 def _yardsticks(
@@ -181,7 +217,9 @@ def _yardsticks(
         index_yardstick(view, symbol, sessions, capital)
         for symbol in prices.market.info().benchmarks
     ]
-    found.append(equal_weight_yardstick(view, universe, sessions, capital))
+    tickers = _tickers(view, universe, sessions, prices)
+    symbols = sorted({name for names in tickers.values() for name in names})
+    found.append(equal_weight_yardstick(view, symbols, sessions, capital))
     return tuple(yardstick for yardstick in found if yardstick is not None)
 
 

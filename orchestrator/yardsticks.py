@@ -2,33 +2,42 @@
 
 Both are computed from prices alone, by other code than the exchange's. They trade at the price that
 a run's orders fill at, the open or, for close-only data, the close, and pay nothing.
+
+The prices are those adjusted for splits and dividends as known at the end of the run. That scale
+drops out of every ratio: a unit that is adjusted is a unit as traded whose dividends buy more of it
+on the ex-date, at the close before it less the dividend. So dividends are reinvested here, where a
+run gets them in cash.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interfaces.market import Bars, MarketView
+from interfaces.market import Bars, MarketView, Reading
 from orchestrator.results import score
 from schemas.base import to_cents
+from schemas.errors import NotFound
 from schemas.results import BenchmarkResult
 
 Floats = NDArray[np.float64]
+TOTAL_RETURN = Reading("all")
 
 
 def index_yardstick(
     view: MarketView, symbol: str, sessions: Sequence[date], capital: Decimal
 ) -> BenchmarkResult | None:
     """Return the index bought once and held, or None when it has no price at the start."""
-    entry, closes = _aligned(view.bars(symbol, start=sessions[0], end=sessions[-1]), sessions)
-    if not np.isfinite(entry[0]):
+    found = _history(view, symbol, sessions)
+    if not np.isfinite(found.entries[0]):
         return None
-    levels = _carried(closes) / entry[0]
+    levels = found.closes / found.entries[0]
     return _result(
         symbol,
         f"{symbol} bought once and held, no costs",
@@ -43,22 +52,23 @@ def equal_weight_yardstick(
 ) -> BenchmarkResult | None:
     """Return equal weights, renewed in each month's first session, no costs.
 
-    A symbol joins at the first renewal at which it has a price, and leaves at the first at which
-    it has none, for its last close. None when no symbol has a price at the start.
+    `symbols` are tickers of the view's moment. A symbol joins at the first renewal at which it has
+    a price, and leaves at the first at which it has none, for its last close, or for the cash that
+    a buy-out or a delisting paid. None when no symbol has a price at the start.
     """
-    pairs = [
-        _aligned(view.bars(symbol, start=sessions[0], end=sessions[-1]), sessions)
-        for symbol in symbols
-    ]
-    entries = np.column_stack([entry for entry, _ in pairs])
-    closes = np.column_stack([_carried(close) for _, close in pairs])
+    if not symbols:
+        return None
+    each = [_history(view, symbol, sessions) for symbol in symbols]
+    entries = np.column_stack([one.entries for one in each])
+    closes = np.column_stack([one.closes for one in each])
+    before = np.column_stack([one.before for one in each])
     if not np.isfinite(entries[0]).any():
         return None
     units = _spread(float(capital), entries[0])
     values = np.empty(len(sessions))
     for t, session in enumerate(sessions):
         if t and session.month != sessions[t - 1].month and np.isfinite(entries[t]).any():
-            units = _spread(_worth(units, entries[t], closes[t - 1]), entries[t])
+            units = _spread(_worth(units, entries[t], before[t]), entries[t])
         values[t] = np.nansum(units * closes[t])
     return _result(
         "equal-weight",
@@ -67,6 +77,31 @@ def equal_weight_yardstick(
         values=values,
         capital=capital,
     )
+
+
+def tickers_at_the_end(
+    view: MarketView, symbols: Sequence[str], since: datetime
+) -> dict[str, tuple[str, ...]]:
+    """Return what each ticker that was asked for means at the view's moment, by ticker.
+
+    Those are the instruments that have borne it at `since` or after, under the tickers they have
+    now. A ticker that nobody bore has none.
+    """
+    renamed = [one for one in view.applied(since) if one[1].kind == "ticker_change"]
+    newest = {action.instrument: str(action.new_symbol) for _, action in renamed}
+    known: dict[str, tuple[str, ...]] = {}
+    for symbol in symbols:
+        bore = {act.instrument for old, act in renamed if symbol in (old, act.new_symbol)}
+        names = {symbol, *(newest[instrument] for instrument in bore)}
+        known[symbol] = tuple(sorted(name for name in names if _is_known(view, name)))
+    return known
+
+
+def _is_known(view: MarketView, symbol: str) -> bool:
+    try:
+        return view.last_close(symbol) is not None
+    except NotFound:
+        return False
 
 
 def levels_of(benchmark: BenchmarkResult, capital: Decimal) -> dict[date, float]:
@@ -86,6 +121,31 @@ def _worth(units: Floats, prices: Floats, before: Floats) -> float:
 def _spread(value: float, prices: Floats) -> Floats:
     priced = np.isfinite(prices)
     return np.where(priced, value / priced.sum() / np.where(priced, prices, 1.0), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """One instrument by session, arrays of shape (T,); NaN where there is no value."""
+
+    entries: Floats
+    """What it can be bought and sold at; none where there is no bar."""
+    closes: Floats
+    """What a unit is worth at the close: the last close, or the cash it was turned to."""
+    before: Floats
+    """What a unit is worth when the session opens and there is no bar."""
+
+
+def _history(view: MarketView, symbol: str, sessions: Sequence[date]) -> _History:
+    bars = view.bars(symbol, start=sessions[0], end=sessions[-1], how=TOTAL_RETURN)
+    entries, closes = _aligned(bars, sessions)
+    closes = _carried(closes)
+    before = np.concatenate([[np.nan], closes[:-1]])
+    last = bars.sessions[-1].item() if len(bars.sessions) else sessions[-1]
+    for action in view.actions(symbol, start=last + timedelta(days=1), end=sessions[-1]):
+        if action.kind in ("cash_merger", "delisting") and action.cash is not None:
+            gone = bisect_left(sessions, action.ex_date)
+            closes[gone:] = before[gone:] = float(action.cash)
+    return _History(entries, closes, before)
 
 
 def _aligned(bars: Bars, sessions: Sequence[date]) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ rounded once, half-even, to the cent, from the exact product.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -72,35 +72,6 @@ def book_action(action: CorporateAction, stake: Stake) -> Booking | None:
     return _cashed(action, action.cash, stake)
 
 
-def book_circle(circle: Sequence[tuple[CorporateAction, Stake]]) -> Booking | None:
-    """Return one transaction for tickers that are exchanged among held instruments."""
-    parts = [_renamed(action, stake) for action, stake in circle]
-    if not parts:
-        return None
-    movements = tuple(movement for part in parts for movement in part.movements)
-    said = "; ".join(part.description for part in parts)
-    return Booking("symbol_change", said[:200], movements)
-
-
-def in_turn(applied: Sequence[Applied]) -> Iterator[tuple[Applied, ...]]:
-    """Yield actions in the order they are booked, each alone.
-
-    That is the order given, but a ticker is taken over only once it is free. Tickers exchanged in
-    a circle are never free: those come together.
-    """
-    waiting: list[Applied] = list(applied)
-    while waiting:
-        free = next((n for n in range(len(waiting)) if _is_free(waiting, n)), None)
-        if free is not None:
-            yield (waiting.pop(free),)
-            continue
-        circle: tuple[Applied, ...] = tuple(
-            waiting[n] for n in range(len(waiting)) if _is_first(waiting, n)
-        )
-        waiting = [each for each in waiting if each not in circle]
-        yield circle
-
-
 def price_after(rest: Sequence[CorporateAction], session: date, close: Decimal) -> Decimal:
     """Return a unit's price before the later actions `rest` of its instrument.
 
@@ -132,16 +103,12 @@ class PastHoldings:
         self._ends.append((session, holdings))
 
     def follow(self, transaction: Transaction) -> None:
-        """Call what was held by the new tickers that a transaction gave."""
+        """Call what was held by the new ticker that a transaction gave it."""
         if transaction.kind != "symbol_change":
             return
-        moves = transaction.entries
-        names = {
-            str(old.symbol): str(new.symbol)
-            for old, new in zip(moves[::2], moves[1::2], strict=True)
-        }
+        old, new = (str(entry.symbol) for entry in transaction.entries)
         ends = [
-            (session, {names.get(name, name): holding for name, holding in held.items()})
+            (session, {new if name == old else name: holding for name, holding in held.items()})
             for session, held in self._ends
         ]
         self._ends = deque(ends, maxlen=LATE_SESSIONS)
@@ -227,22 +194,6 @@ def _cashed(action: CorporateAction, cash: Decimal, stake: Stake) -> Booking:
     how = "bought out" if merged else "delisted"
     said = f"{plain(holding.quantity)} {symbol} {how} for cash, {plain(cash)} a unit"
     return Booking("merger" if merged else "delisting", said, tuple(movements))
-
-
-def _is_first(waiting: Sequence[Applied], n: int) -> bool:
-    """Whether no earlier action of the same instrument waits."""
-    instrument = waiting[n][1].instrument
-    return all(each.instrument != instrument for _, each in waiting[:n])
-
-
-def _is_free(waiting: Sequence[Applied], n: int) -> bool:
-    action = waiting[n][1]
-    if not _is_first(waiting, n):
-        return False
-    return action.kind != "ticker_change" or not any(
-        symbol == action.new_symbol and each.instrument != action.instrument
-        for symbol, each in waiting
-    )
 
 
 def _cents(value: Fraction) -> Decimal:

@@ -2,6 +2,8 @@
 
 It is a pure function of the committed ticks, the market and what is called: no randomness, no wall
 time. Bars of the session are read only when settling, from the market as the clock then sees it.
+Corporate actions are booked when a session begins, before any order; one that becomes known during
+the session, when it is settled.
 """
 
 from __future__ import annotations
@@ -17,16 +19,29 @@ from interfaces.broker import Posting, Settled
 from interfaces.clock import Clock
 from interfaces.market import MarketData, MarketView
 from schemas.account import AccountMark
-from schemas.base import plain, to_micro
+from schemas.base import MILLIONTH, ZERO, plain, to_micro
 from schemas.errors import Conflict, InvalidRequest, NotFound, UntrustworthyData
+from schemas.facts import CorporateAction
 from schemas.ledger import Transaction, TransactionKind
 from schemas.orders import CostModel, Fill, Order
 from schemas.tick import Tick
-from trading.account import POSITIONS, AccountState, movements_of
+from trading.account import POSITIONS, AccountState, Holding, movements_of
+from trading.corporate_actions import (
+    ACTION_KINDS,
+    Applied,
+    Booking,
+    PastHoldings,
+    Stake,
+    book_action,
+    price_after,
+)
 from trading.fills import Reference, fill_order, settle_order
 from trading.ledger import Heading, Movement, Tip, append, transaction_id
 
 Phase = Literal["idle", "open", "settled"]
+
+ONCE = -1
+"""Stands for the tick in an action's transaction id: it happens once in a run, whenever that is."""
 
 
 class SimulatedBroker:
@@ -44,6 +59,9 @@ class SimulatedBroker:
         self._tip = Tip()
         self._marked: date | None = None
         self._mark: tuple[AccountState, datetime, AccountMark] | None = None
+        self._acted_at: datetime | None = None
+        self._acted: set[str] = set()
+        self._past = PastHoldings()
         self._phase: Phase = "idle"
         self._tick = -1
         self._session: date | None = None
@@ -52,29 +70,39 @@ class SimulatedBroker:
     def restore(self, ticks: Iterable[Tick]) -> None:
         """Rebuild everything from the committed ticks; `UntrustworthyData` names a broken one."""
         state, tip = AccountState(self._currency), Tip()
+        self._past, self._acted = PastHoldings(), set()
         last: Tick | None = None
         for tick in ticks:
             for transaction in tick.transactions:
                 if transaction.entries[0].previous != tip.hash:
                     raise UntrustworthyData(f"the ledger is broken at tick {tick.n}")
                 state, tip = state.apply(transaction), tip.after(transaction)
+                self._note(transaction)
             if tick.ledger_hash != tip.hash or tick.mark.cash != state.cash:
                 raise UntrustworthyData(f"tick {tick.n} does not agree with its ledger")
+            self._past.remember(tick.session, state.holdings)
             last = tick
         self._state, self._tip = state, tip
+        self._acted_at = last.as_of if last else None
         self._marked = last.session if last else None
         self._tick = last.n if last else -1
         self._phase, self._session, self._mark = "idle", None, None
         self._clear()
 
     def begin(self, tick: int, session: date) -> None:
-        """Start a session; `Conflict` when one is under way or this one lies in the past."""
+        """Start a session and book the actions that took effect since the one before began.
+
+        `Conflict` when one is under way or this one lies in the past.
+        """
         if self._phase != "idle":
             raise Conflict("the session before has not ended")
         if tick <= self._tick or (self._marked is not None and session <= self._marked):
             raise Conflict(f"tick {tick} of {session.isoformat()} does not follow the last one")
         self._tick, self._session, self._phase = tick, session, "open"
         self._clear()
+        view = self._market.view(self._clock.now())
+        self._act(view)
+        self._acted_at = view.as_of
 
     def submit(self, order: Order) -> Order:
         """Record an order once; the same id with other content raises `Conflict`."""
@@ -117,11 +145,13 @@ class SimulatedBroker:
     def post(
         self, kind: TransactionKind, description: str, postings: Sequence[Posting]
     ) -> Transaction:
-        """Post a transaction now; positions move by trading alone."""
+        """Post a transaction now; positions move by trades and corporate actions alone."""
         if self._phase == "idle":
             raise Conflict("a transaction is posted within a session; none has begun")
         if any(posting.account.startswith(POSITIONS) for posting in postings):
-            raise InvalidRequest("positions are moved by fills, not by posting")
+            raise InvalidRequest(
+                "positions are moved by fills and corporate actions, not by posting"
+            )
         self._posted += 1
         movements = [Movement(posting.account, posting.amount) for posting in postings]
         return self._book(kind, description, f"post:{self._posted}", movements=movements)
@@ -131,6 +161,7 @@ class SimulatedBroker:
         self._require("open", "a session is settled once")
         view = self._market.view(self._clock.now())
         reference = self._references(view, self.session())
+        self._act(view)
         for order in settle_order(self._orders.values()):
             ended, fill = fill_order(
                 order, self._state, reference=reference(order.symbol), costs=self._costs
@@ -150,6 +181,7 @@ class SimulatedBroker:
         """Mark at the session's closes and hand over everything it did."""
         self._require("settled", "a session ends once it is settled")
         self._marked = self.session()
+        self._past.remember(self._marked, self._state.holdings)
         settled = Settled(
             orders=tuple(sorted(self._orders.values(), key=lambda one: (one.agent, one.sequence))),
             fills=tuple(self._fills),
@@ -178,27 +210,77 @@ class SimulatedBroker:
     def _book(
         self, kind: TransactionKind, description: str, cause: str, *, movements: Sequence[Movement]
     ) -> Transaction:
+        identity = transaction_id(self._run_key, self._tick, cause)
+        return self._append(Booking(kind, description, tuple(movements)), identity)
+
+    def _append(self, booking: Booking, identity: str) -> Transaction:
         heading = Heading(
-            transaction_id=transaction_id(self._run_key, self._tick, cause),
-            kind=kind,
+            transaction_id=identity,
+            kind=booking.kind,
             session=self.session(),
-            description=description,
+            description=booking.description,
             currency=self._currency,
         )
-        transaction = append(self._tip, heading, movements=movements)
+        transaction = append(self._tip, heading, movements=booking.movements)
         self._state = self._state.apply(transaction)
         self._tip = self._tip.after(transaction)
         self._transactions.append(transaction)
         return transaction
 
+    def _act(self, view: MarketView) -> None:
+        """Book what took effect since the last session began and is not booked yet."""
+        if self._acted_at is None:
+            return
+        applied = view.applied(self._acted_at)
+        for n, (symbol, action) in enumerate(applied):
+            cause = transaction_id(self._run_key, ONCE, f"action:{action.action_id}")
+            if cause in self._acted:
+                continue
+            rest = [each for _, each in applied[n + 1 :] if each.instrument == action.instrument]
+            stake = self._stake(view, (symbol, action), rest)
+            booking = None if stake is None else book_action(action, stake)
+            if booking is not None:
+                self._note(self._append(booking, cause))
+
+    def _stake(
+        self, view: MarketView, applied: Applied, rest: Sequence[CorporateAction]
+    ) -> Stake | None:
+        """Return what an action finds of the account, or None when it does not concern it.
+
+        `rest` are the later ones of the same instrument: the price of the moment is after them.
+        """
+        symbol, action = applied
+        entitled = self._past.entitled(applied, self._state.held(symbol))
+        if not entitled:
+            return None
+        price = ZERO
+        if action.ratio is not None:
+            names = (each.new_symbol for each in reversed(rest))
+            last = view.last_close(next((name for name in names if name), symbol))
+            if last is None:
+                raise UntrustworthyData(f"{symbol} is split but has no price")
+            price = price_after(rest, last[0], _exact(last[1]))
+        step = MILLIONTH if self._costs.fractional else Decimal(1)
+        holding = self._state.holdings.get(symbol, Holding(Decimal(), ZERO))
+        return Stake(symbol, holding, entitled, price, step)
+
+    def _note(self, transaction: Transaction) -> None:
+        """Remember that an action is booked, and by which tickers the past goes now."""
+        if transaction.kind in ACTION_KINDS:
+            self._acted.add(transaction.transaction_id)
+            self._past.follow(transaction)
+
     def _references(self, view: MarketView, session: date) -> Callable[[str], Reference | None]:
         # Asked even when there is no order: settling before the close is a mistake to be told.
-        for symbol in self._market.info().symbols[:1]:
+        for symbol in (*view.symbols()[:1], *self._market.info().benchmarks[:1]):
             view.bars(symbol, start=session, end=session)
         day = np.datetime64(session, "D")
 
         def reference(symbol: str) -> Reference | None:
-            bars = view.bars(symbol, start=session, end=session)
+            try:
+                bars = view.bars(symbol, start=session, end=session)
+            except NotFound:  # nobody bears the ticker any more
+                return None
             if not len(bars.sessions) or bars.sessions[-1] != day:
                 return None
             price = bars.close[-1] if bars.close_only else bars.open[-1]
@@ -217,10 +299,15 @@ class SimulatedBroker:
         for symbol in self._state.holdings:
             last = view.last_close(symbol)
             if last is not None:
-                prices[symbol] = to_micro(last[1])
+                prices[symbol] = _exact(last[1])
         mark = self._state.mark(session, prices)
         self._mark = (self._state, now, mark)
         return mark
+
+
+def _exact(price: float) -> Decimal:
+    # A dividend of all that a unit was worth leaves a price of nothing, never one below.
+    return max(Decimal(repr(float(price))), Decimal())
 
 
 def _content(order: Order) -> tuple[object, ...]:

@@ -16,13 +16,10 @@ from schemas.ledger import Transaction
 from trading.account import CASH, DIVIDENDS, REALISED, AccountState, Holding
 from trading.corporate_actions import (
     LATE_SESSIONS,
-    Applied,
     Booking,
     PastHoldings,
     Stake,
     book_action,
-    book_circle,
-    in_turn,
     price_after,
 )
 from trading.ledger import Heading, Tip, append
@@ -174,38 +171,17 @@ def test_a_delisting_for_nothing_is_a_loss_and_one_without_a_word_moves_nothing(
     assert book_action(action("delisting"), found) is None
 
 
-def test_a_ticker_is_taken_over_only_once_it_is_free() -> None:
-    taken: Applied = ("BBB", action("ticker_change", "BBB", new_symbol="AAA"))
-    freed: Applied = ("AAA", action("ticker_change", "AAA", new_symbol="AAA.1"))
-    paid: Applied = ("BBB", action("cash_dividend", "BBB", cash="1"))
-    assert [turn[0] for turn in in_turn([paid, taken, freed])] == [paid, freed, taken]
-    again: Applied = ("AAA.1", action("ticker_change", "AAA", new_symbol="AAA.2"))
-    assert [turn[0] for turn in in_turn([freed, again])] == [freed, again]
-
-
-def test_tickers_exchanged_in_a_circle_keep_each_holding_apart() -> None:
-    one: Applied = ("AAA", action("ticker_change", "AAA", new_symbol="BBB"))
-    two: Applied = ("BBB", action("ticker_change", "BBB", new_symbol="AAA"))
-    ((first, second),) = in_turn([one, two])
-    held = {
-        "AAA": Holding(Decimal(1), Decimal("10.00")),
-        "BBB": Holding(Decimal(2), Decimal("70.00")),
-    }
-    stakes = [
-        (each, Stake(symbol, held[symbol], held[symbol].quantity, Decimal(), UNIT))
-        for symbol, each in (first, second)
-    ]
-    booking = book_circle(stakes)
+def test_the_past_goes_by_the_new_ticker() -> None:
+    found = stake("7", "630.00")
+    booking = book_action(action("ticker_change", new_symbol="NEW"), found)
     assert booking is not None
-    transaction = entered(booking)
-    state = AccountState("USD", {}, held).apply(transaction)
-    assert state.holdings == {"AAA": held["BBB"], "BBB": held["AAA"]}
     past = PastHoldings()
-    past.remember(date(2024, 6, 7), held)
-    past.follow(transaction)
-    late = action("cash_dividend", on=date(2024, 6, 8), cash="1")
+    past.remember(date(2024, 6, 7), {"AAA": found.holding})
     past.remember(EX, {})
-    assert past.entitled(("AAA", late), Decimal()) == 2
+    past.follow(entered(booking))
+    late = action("cash_dividend", on=date(2024, 6, 8), cash="1")
+    assert past.entitled(("NEW", late), Decimal()) == 7
+    assert past.entitled(("AAA", late), Decimal()) == 0
 
 
 def test_a_fraction_is_paid_at_the_price_before_the_days_dividend() -> None:

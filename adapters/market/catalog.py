@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-
-# Imported by what reads data sets alone, which needs pyarrow in any case.
-import pyarrow as pa
 
 from adapters.calendar import ExchangeCalendar
 from adapters.clock import SystemClock
@@ -18,10 +15,14 @@ from adapters.market.cache import BadCacheError, open_cache
 from adapters.market.compiled import compile_set
 from adapters.market.facts import Facts
 from adapters.market.identity import provenance
-from adapters.market.segments import check_segment, read_segment
+from adapters.market.library import Stored, begun, check_match, extend, read_rows, shrink
+from adapters.market.segments import check_segment
+from adapters.market.staging import Staging
 from adapters.market.table import PriceArrays, PriceTable
 from interfaces.clock import Clock
-from schemas.errors import NotFound, UntrustworthyData
+from interfaces.market import Staged
+from schemas.downloads import DownloadRequest
+from schemas.errors import InvalidRequest, NotFound, UntrustworthyData
 from schemas.market import ImportReport
 
 _ATTEMPTS = 5
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class LocalCatalog:
-    """Implement `DataCatalog` over one home folder; safe to share between threads.
+    """Implement `DataLibrary` over one home folder; safe to share between threads.
 
     A set is loaded once and kept until it is changed on disk; views taken before stay valid.
     """
@@ -37,6 +38,7 @@ class LocalCatalog:
     def __init__(self, home: Path, wall: Clock | None = None) -> None:
         self._folder = home / "data"
         self._wall = wall or SystemClock()
+        self._staging = Staging(self._folder / ".staging")
         self._lock = threading.Lock()
         self._loaded: dict[str, tuple[str, PriceTable]] = {}
         self._calendars: dict[str, ExchangeCalendar] = {}
@@ -89,6 +91,60 @@ class LocalCatalog:
                 raise _missing(name) from error
         self.open(name)
 
+    def stage(self, download_id: str, chunk: str, rows: Staged) -> None:
+        """Keep the rows of one chunk safely until they are published; again replaces them."""
+        self._staging.keep(download_id, chunk, rows, now=self._wall.now())
+
+    def staged(self, download_id: str) -> dict[str, int]:
+        """Return the chunks kept so far and how many rows each has."""
+        return self._staging.counts(download_id)
+
+    def discard(self, download_id: str) -> None:
+        """Give up the staged rows; none is fine."""
+        self._staging.drop(download_id)
+
+    def publish(self, download_id: str, request: DownloadRequest) -> ImportReport:
+        """Screen all staged rows and add them to the data set, which is made where there is none.
+
+        A bar whose values differ from those on hand is a new vintage, known from now on; equal
+        ones change nothing. The staged rows are given up. `InvalidRequest` when they do not fit
+        the set, or when nothing of them can be used; `Conflict` while somebody else writes.
+        """
+        if request.data == bundled.NAME:
+            raise InvalidRequest(f"{bundled.NAME!r} is never changed: download into another set")
+        with stored.alone(self._folder):
+            chunks = self._staging.read(download_id)
+            if request.data in self.names():
+                current = self._current(request.data)
+                check_match(current.manifest.info, request)
+            else:
+                calendar = self.calendar(request.calendar)
+                current = begun(self._folder / request.data, request, calendar)
+            report = extend(current, chunks, now=self._wall.now())
+        self._staging.drop(download_id)
+        return report
+
+    def delete(
+        self,
+        name: str,
+        *,
+        symbols: Sequence[str] | None = None,
+        start: date | None = None,
+        end: date | None = None,
+    ) -> ImportReport | None:
+        """Drop the bars of these symbols in `start..end`, or the whole set when none is given.
+
+        Returns what is left, None when nothing is. `NotFound`; `Conflict` while somebody writes.
+        """
+        if name == bundled.NAME:
+            raise InvalidRequest(f"{bundled.NAME!r} cannot be deleted")
+        with stored.alone(self._folder):
+            self._manifest(name)
+            if symbols is None and start is None and end is None:
+                stored.remove(self._folder / name)
+                return None
+            return shrink(self._current(name), symbols, start, end)
+
     def calendar(self, name: str) -> ExchangeCalendar:
         """Return the exchange's calendar, built once."""
         if name not in self._calendars:
@@ -103,14 +159,24 @@ class LocalCatalog:
             if table is not None and version == manifest.sha256 and table.info() == manifest.info:
                 return table
             try:
-                arrays, _ = self._content(name, manifest)
+                arrays, facts = self._content(name, manifest)
             except FileNotFoundError:  # replaced since the manifest was read
                 continue
             calendar = self.calendar(manifest.info.calendar)
-            table = PriceTable(manifest.info, arrays, calendar)
+            table = PriceTable(manifest.info, arrays, calendar, facts)
             self._loaded[name] = (manifest.sha256, table)
             return table
         raise _missing(name)
+
+    def _current(self, name: str) -> Stored:
+        """Return the set as it lies on disk; the lock is held."""
+        manifest = self._manifest(name)
+        try:
+            arrays, facts = self._content(name, manifest)
+        except FileNotFoundError as error:
+            raise _missing(name) from error
+        calendar = self.calendar(manifest.info.calendar)
+        return Stored(self._folder / name, manifest, arrays, facts, calendar)
 
     def _content(self, name: str, manifest: stored.Manifest) -> tuple[PriceArrays, Facts]:
         folder = self._folder / name
@@ -123,11 +189,7 @@ class LocalCatalog:
                 "the cache of the data set %s is made anew from its facts: %s", name, error
             )
 
-        def rows(kind: str) -> Iterator[pa.Table]:
-            for segment in manifest.segments:
-                if segment.kind == kind:
-                    yield from read_segment(folder, segment)
-
+        rows = read_rows([(folder, manifest.segments)])
         arrays, facts = compile_set(rows, self.calendar(manifest.info.calendar))
         try:
             stored.mend_cache(folder, manifest, arrays, facts)

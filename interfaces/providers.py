@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from schemas.downloads import FactKind
 from schemas.facts import CorporateAction, Listing, MacroValue, StoredDocument
@@ -29,12 +29,14 @@ class RawBars:
     """Daily bars of one symbol as a vendor wrote them: text cells in columns of equal length.
 
     `columns` has `date close` and what else there is of `open high low volume split dividend`.
-    Prices are raw, never adjusted.
+    A vendor's prices are raw. Only `files` (nobody can tell: `unknown`) and `bundled` have others;
+    bars whose adjustment differs do not belong into one data set.
     """
 
     source: str
     symbol: str
     columns: Mapping[str, Sequence[str]]
+    adjustment: Literal["raw", "split", "split_dividend", "unknown"] = "raw"
 
 
 @dataclass(frozen=True, slots=True)

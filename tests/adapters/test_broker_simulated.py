@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from adapters.market.bundled import load_bundled
+from adapters.market.table import PriceTable
 from interfaces.broker import Posting
 from schemas.errors import LimitBreached, UntrustworthyData
+from schemas.facts import CorporateAction
 from schemas.orders import CostModel, Side
+from tests.adapters.acted import action, made, market, smooth, split, traded
 from tests.contracts.broker import SimulatedExchangeContract, replace_exchange
 from tests.trading.samples import DAYS, FREE, NYSE, SYMBOLS, Run, table
 from trading.account import CASH
@@ -27,6 +30,11 @@ class TestSimulated(SimulatedExchangeContract):
     @pytest.fixture(params=["open", "close-only"])
     def run(self, request: pytest.FixtureRequest) -> Run:
         return Run(table(close_only=request.param == "close-only"))
+
+    @pytest.fixture
+    def acted(self) -> Run:
+        dividend = action("cash_dividend", "AAA", DAYS[6], cash="0.50")
+        return Run(made([split("AAA", DAYS[5], "3:2"), dividend]))
 
 
 def exact(price: float) -> Decimal:
@@ -103,6 +111,10 @@ def _round(value: Fraction, places: int) -> Fraction:
     return Fraction(round(value * 10**places), 10**places)
 
 
+def _money(value: Fraction) -> Decimal:
+    return Decimal(round(value * 100)).scaleb(-2)
+
+
 def _bought(price: float, units: int) -> Fraction:
     """What `units` at that close take: 4 bps on the price, 1 bp and 0.002 a share in fees."""
     paid = _round(Fraction(repr(price)) * Fraction(10_004, 10_000), 6)
@@ -147,33 +159,95 @@ def test_buy_and_hold_equals_an_independent_computation_to_the_cent_every_day() 
 # --- any sequence of trades, deposits and loan postings, killed and taken up again at will ---
 
 
+HELD = ("AAA", "BBB", "CCC")
+RATIOS = ("2:1", "15:1", "1:10", "3:2", "21:20", "7:3")
+ACTIONS = st.lists(
+    st.tuples(
+        st.integers(2, 27),
+        st.sampled_from(HELD),
+        st.sampled_from([*RATIOS, "dividend", "rename", "merger", "delisting"]),
+    ),
+    max_size=8,
+    unique_by=lambda drawn: (drawn[0], drawn[1], drawn[2] in RATIOS or drawn[2]),
+)
+
+
+def acted_market(
+    drawn: list[tuple[int, str, str]], gaps: list[tuple[int, str]]
+) -> tuple[PriceTable, list[CorporateAction]]:
+    """Return a market as traded around the actions drawn, and those of them that make sense.
+
+    An instrument has a bar on its ex-dates, ends once, and is renamed once.
+    """
+    actions: list[CorporateAction] = []
+    over: set[tuple[str, str]] = set()
+    for row, name, what in sorted(drawn, key=lambda one: (one[0], one[2] in ENDS)):
+        once = "end" if what in ENDS else what
+        if (name, "end") in over or (name, once) in over:
+            continue
+        if once in ("end", "rename"):
+            over.add((name, once))
+        actions.append(_drawn(name, DAYS[row], what))
+    acts = {(DAYS.index(each.ex_date), each.instrument) for each in actions}
+    start, close = (traded(values, HELD, actions) for values in smooth(HELD))
+    for row, name in {*gaps} - acts:
+        start[row, HELD.index(name)] = close[row, HELD.index(name)] = np.nan
+    return market(np.round(start, 4), np.round(close, 4), HELD, actions=actions), actions
+
+
+ENDS = ("merger", "delisting")
+
+
+def _drawn(name: str, day: date, what: str) -> CorporateAction:
+    if what == "dividend":
+        return action("cash_dividend", name, day, cash="0.0137")
+    if what == "rename":
+        return action("ticker_change", name, day, new_symbol=f"{name}X")
+    if what == "merger":
+        return action("cash_merger", name, day, cash="41.0505")
+    return action("delisting", name, day) if what == "delisting" else split(name, day, what)
+
+
 class Exchange(RuleBasedStateMachine):
-    """Random sessions against the exchange; a second book is kept by hand from the fills."""
+    """Random sessions against the exchange; a second book is kept by hand.
+
+    From the fills and, in fractions, from the actions drawn.
+    """
 
     @initialize(
         bps=st.sampled_from(["0", "1", "100"]),
         fractional=st.booleans(),
-        gaps=st.lists(st.tuples(st.integers(2, 27), st.sampled_from(SYMBOLS[:3])), max_size=6),
+        gaps=st.lists(st.tuples(st.integers(2, 27), st.sampled_from(HELD)), max_size=6),
+        drawn=ACTIONS,
     )
-    def start(self, bps: str, fractional: bool, gaps: list[tuple[int, str]]) -> None:
+    def start(
+        self,
+        bps: str,
+        *,
+        fractional: bool,
+        gaps: list[tuple[int, str]],
+        drawn: list[tuple[int, str, str]],
+    ) -> None:
         costs = CostModel(commission_bps=Decimal(bps), fractional=fractional)
-        self.run = Run(table(gaps=gaps), costs)
-        self.cash = Decimal("2000.00")
-        self.units = dict.fromkeys(SYMBOLS, Decimal())
+        made_of, self.actions = acted_market(drawn, gaps)
+        self.run = Run(made_of, costs)
+        self.cash = Decimal("20000.00")
+        self.units: dict[str, Decimal] = dict.fromkeys(HELD, Decimal())
+        self.ticker = {name: name for name in HELD}
         self.run.begin()
-        self.run.deposit("2000.00")
+        self.run.deposit("20000.00")
 
     def more(self) -> bool:
         return self.run.row < len(DAYS) - 1
 
     @rule(
-        symbol=st.sampled_from(SYMBOLS),
-        side=st.sampled_from(["buy", "sell"]),
+        name=st.sampled_from(HELD),
+        side=st.sampled_from(["buy", "buy", "sell"]),
         quantity=st.decimals("0.000001", "500", places=6),
         copies=st.integers(1, 3),
     )
-    def order(self, symbol: str, side: Side, quantity: Decimal, copies: int) -> None:
-        order = self.run.order(symbol, side, str(quantity))
+    def order(self, name: str, side: Side, quantity: Decimal, copies: int) -> None:
+        order = self.run.order(self.ticker[name], side, str(quantity))
         for _ in range(copies):
             self.run.exchange.submit(order)
 
@@ -202,18 +276,57 @@ class Exchange(RuleBasedStateMachine):
     @rule(killed=st.booleans())
     def end(self, killed: bool) -> None:
         settled = self.run.end()
+        names = {ticker: name for name, ticker in self.ticker.items()}
         for fill in settled.fills:
             sign = 1 if fill.side == "buy" else -1
             self.cash -= sign * fill.amount + fill.commission
-            self.units[fill.symbol] += sign * fill.quantity
+            self.units[names[fill.symbol]] += sign * fill.quantity
         assert settled.mark.cash == self.cash
-        assert {p.symbol: p.quantity for p in settled.mark.positions} == {
-            symbol: units for symbol, units in self.units.items() if units
-        }
+        assert {p.symbol: p.quantity for p in settled.mark.positions} == self.held()
+        prices = {name: self.close(name) for name in HELD if self.units[name]}
         if killed:
             self.run = replace_exchange(self.run)
             self.run.exchange.restore(self.run.ticks)
         self.run.begin()
+        bought_out = [self.act(each, prices) for each in self.actions if self.is_due(each)]
+        after = self.run.exchange.account()
+        assert {p.symbol: p.quantity for p in after.positions} == self.held()
+        moved = after.equity - settled.mark.equity - sum(bought_out)
+        assert abs(moved) <= Decimal("0.01") * len(bought_out)
+
+    def held(self) -> dict[str, Decimal]:
+        return {self.ticker[name]: units for name, units in self.units.items() if units}
+
+    def close(self, name: str) -> Fraction:
+        last = self.run.market.view(self.run.clock.now()).last_close(self.ticker[name])
+        assert last is not None
+        return Fraction(repr(last[1]))
+
+    def is_due(self, each: CorporateAction) -> bool:
+        return each.ex_date == self.run.session and bool(
+            self.units[each.instrument] or each.kind == "ticker_change"
+        )
+
+    def act(self, each: CorporateAction, prices: dict[str, Fraction]) -> Decimal:
+        """Keep the second book; return by how much the account's value may rightly jump."""
+        name = each.instrument
+        units = Fraction(self.units[name])
+        if each.kind == "ticker_change":
+            self.ticker[name] = str(each.new_symbol)
+        elif each.kind == "split":
+            ratio = Fraction(str(each.new_units)) / Fraction(str(each.old_units))
+            step = Fraction(1, 1_000_000) if self.run.costs.fractional else Fraction(1)
+            kept = units * ratio // step * step
+            prices[name] /= ratio
+            self.cash += _money((units * ratio - kept) * prices[name])
+            self.units[name] = Decimal(int(kept * 1_000_000)).scaleb(-6)
+        elif each.cash is not None:
+            paid = _money(units * Fraction(each.cash))
+            self.cash += paid
+            if each.kind == "cash_merger":
+                self.units[name] = Decimal()
+                return paid - _money(units * prices[name])
+        return Decimal()
 
     @invariant()
     def cash_and_positions_are_the_equity(self) -> None:
@@ -227,6 +340,11 @@ class Exchange(RuleBasedStateMachine):
             value = Fraction(position.quantity) * Fraction(repr(last[1]))
             assert Fraction(position.market_value) == _round(value, 2)
 
+    @invariant()
+    def no_cost_is_left_without_units(self) -> None:
+        costs = {p.symbol: p.cost for p in self.run.exchange.account().positions}
+        assert all(cost >= 0 for cost in costs.values())
+
     def teardown(self) -> None:
         if not hasattr(self, "run"):
             return
@@ -238,6 +356,11 @@ class Exchange(RuleBasedStateMachine):
             for entry in each.entries:
                 totals[entry.account] = totals.get(entry.account, Decimal()) + entry.amount
         assert sum(totals.values()) == 0
+        held = self.run.ticks[-1].mark.positions if self.run.ticks else ()
+        carried = {f"assets:positions:{p.symbol}": p.cost for p in held}
+        for account, amount in totals.items():
+            if account.startswith("assets:positions:"):
+                assert amount == carried.get(account, 0)
 
 
 @pytest.mark.promise("ledger-balances")

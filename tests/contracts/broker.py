@@ -14,10 +14,17 @@ from trading.ledger import verify
 
 
 class SimulatedExchangeContract:
-    """Subclasses give the fixture `run`: a `Run` whose exchange has not begun."""
+    """Subclasses give `run`, a `Run` whose exchange has not begun, and `acted`.
+
+    In `acted`, AAA is split 3:2 on the sixth day and pays 0.50 a unit on the seventh.
+    """
 
     @pytest.fixture
     def run(self) -> Run:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def acted(self) -> Run:
         raise NotImplementedError
 
     @pytest.fixture
@@ -164,6 +171,35 @@ class SimulatedExchangeContract:
             assert mark.equity == mark.cash + mark.market_value
             assert mark.market_value == sum(p.market_value for p in mark.positions)
             assert mark.cash >= 0
+
+    @pytest.mark.promise("corporate-actions")
+    def test_actions_are_booked_before_any_order_and_leave_the_value(self, acted: Run) -> None:
+        acted.begin()
+        acted.deposit("10000.00")
+        acted.submit("AAA", "buy", "21")
+        kinds: list[list[str]] = []
+        while acted.row < 9:
+            before = acted.end().mark.equity
+            acted.begin()
+            assert abs(acted.exchange.account().equity - before) <= Decimal("0.01")
+            assert acted.exchange.orders() == ()
+            kinds.append([each.kind for each in acted.ticks[-1].transactions])
+        assert kinds[4:6] == [["split"], ["dividend"]]
+        assert acted.exchange.account().positions[0].quantity == Decimal("31.5")
+
+    @pytest.mark.promise("corporate-actions")
+    def test_a_rebuilt_exchange_books_no_action_twice(self, acted: Run) -> None:
+        acted.begin()
+        acted.deposit("10000.00")
+        acted.submit("AAA", "buy", "21")
+        acted.end()
+        while acted.row < 9:
+            acted = replace_exchange(acted)
+            acted.exchange.restore(acted.ticks)
+            acted.begin()
+            acted.end()
+        kinds = [each.kind for tick in acted.ticks for each in tick.transactions]
+        assert kinds == ["deposit", "trade", "split", "dividend"]
 
     def _trade(self, run: Run, *, sessions: int) -> None:
         for number in range(sessions):

@@ -153,8 +153,9 @@ def _like_split(stack: BarStack, at: Indices, returns: Floats, scale: Floats) ->
     before = _typical_volume(stack, at, np.arange(-_AROUND, 0))
     after = _typical_volume(stack, at, np.arange(_AROUND))
     change = np.log(after / before)
+    agrees = np.abs(change + returns) <= 0.6 * np.minimum(size[:, 0], 1.0)
     # A move of a third happens; without volumes only a half and more is taken for a split.
-    return near & np.where(np.isnan(change), size[:, 0] >= 0.6, np.abs(change + returns) <= 0.6)
+    return near & np.where(np.isnan(change), size[:, 0] >= 0.6, agrees)
 
 
 def _typical_volume(stack: BarStack, at: Indices, steps: Indices) -> Floats:

@@ -21,7 +21,7 @@ from quant.outliers import (
 _ROUNDING = 1e-6  # sources round adjusted prices after adjusting each
 _TRADED = 1000  # two sessions may well have the same few units of volume
 _STALE, _STALE_CLOSES = 5, 8
-_CHANCE = 1e-8  # of a run that long to begin at a given bar of an honest series
+_CHANCE = 1e-6  # of a run that long to begin at a given bar of an honest series
 _NEAR = 126
 
 
@@ -123,9 +123,11 @@ def _duplicates(stack: BarStack) -> list[Marks]:
 def _stale(stack: BarStack, least: int) -> Marks:
     """Find closes that stay the same for `least` sessions and longer than chance explains.
 
-    Chance: as often as the close was unchanged in the 126 sessions before and after the run, its
-    length would come about once in 10^8 bars. So coarse prices, unchanged on many days, need
-    long runs. `figure` and `lengths` are the run's length; the mark is on its first bar.
+    Chance: as often as a new close was repeated in the 126 sessions before and after the run,
+    its length would come about once in a million bars. So coarse prices, unchanged on many days,
+    need long runs. How often is counted at the first repetition of a close alone, so that other
+    stale runs near by hardly weigh. `figure` and `lengths` are the run's length; the mark is on
+    its first bar.
     """
     same = np.zeros(len(stack), dtype=np.bool_)
     same[1:] = changes(stack.close, stack.follows())[1:] == 0
@@ -136,10 +138,17 @@ def _stale(stack: BarStack, least: int) -> Marks:
     series = np.searchsorted(stack.offsets, first, side="right") - 1
     low = np.maximum(first - _NEAR, stack.offsets[series])
     high = np.minimum(end + _NEAR, stack.offsets[series + 1])
-    before = np.concatenate([[0], np.cumsum(same)])
-    repeats = end - first - 1
-    others = before[high] - before[low] - repeats
-    often = (others + 1) / np.maximum(high - low - repeats, 2)
-    run = repeats * np.log(np.minimum(often, 1.0)) <= np.log(_CHANCE)
+    fresh = ~same
+    repeated = np.zeros(len(stack), dtype=np.bool_)
+    repeated[:-1] = fresh[:-1] & same[1:]
+    trials, repeats = (_count(mask, low, high) for mask in (fresh, repeated))
+    # The run's own close is one trial, and was repeated: it says nothing of chance.
+    often = np.where(repeats > 1, (repeats - 1) / np.maximum(trials - 1, 1), 1 / (trials + 1))
+    run = (end - first - 1) * np.log(often) <= np.log(_CHANCE)
     first, length = first[run], (end - first)[run]
     return Marks("stale", reject=False, bars=first, figure=length.astype(float), lengths=length)
+
+
+def _count(mask: Mask, low: Indices, high: Indices) -> Indices:
+    before = np.concatenate([[0], np.cumsum(mask)])
+    return before[high] - before[low]

@@ -62,18 +62,17 @@ def inspect_prices(
 
 
 def _stacked(arrays: PriceArrays, calendar: TradingCalendar, *, close_only: bool) -> StackedBars:
-    arrays = arrays.by_column()  # a stack runs down the columns, one after the other
-    present = ~np.isnan(arrays.close.T)
+    present = ~np.isnan(_down(arrays.close))
     if not close_only:
         for values in (arrays.open, arrays.high, arrays.low):
-            present |= ~np.isnan(values.T)
+            present |= ~np.isnan(_down(values))
     columns, rows = np.nonzero(present)
     days = arrays.sessions.astype("datetime64[D]")
     expected = _expected(days, calendar)
-    close = arrays.close.T[present]
+    close = _down(arrays.close)[present]
 
     def pick(values: Floats) -> Floats:
-        return close if close_only else values.T[present]
+        return close if close_only else _down(values)[present]
 
     stack = BarStack(
         offsets=np.concatenate([[0], np.cumsum(present.sum(axis=1))]),
@@ -82,9 +81,14 @@ def _stacked(arrays: PriceArrays, calendar: TradingCalendar, *, close_only: bool
         high=pick(arrays.high),
         low=pick(arrays.low),
         close=close,
-        volume=arrays.volume.T[present],
+        volume=_down(arrays.volume)[present],
     )
     return StackedBars(arrays.symbols, days, expected, stack, rows, columns)
+
+
+def _down(values: Floats) -> Floats:
+    """Return the transpose with each column contiguous: a stack runs down one after the other."""
+    return np.asfortranarray(values).T
 
 
 def _expected(days: Days, calendar: TradingCalendar) -> Days:

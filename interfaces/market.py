@@ -8,7 +8,7 @@ wrong argument: a later record does not exist in the view.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, Protocol
@@ -26,6 +26,7 @@ from schemas.facts import (
     MacroSeriesInfo,
     MacroValue,
     StoredDocument,
+    UniverseStay,
 )
 from schemas.market import DatasetInfo, ImportReport
 
@@ -242,6 +243,14 @@ class MarketData(Protocol):
 
     def view(self, as_of: datetime) -> MarketView:
         """Return the market as known strictly before `as_of` (aware)."""
+        ...
+
+    def universes(self) -> Mapping[str, tuple[UniverseStay, ...]]:
+        """Return every universe of the data set with all its stays, later ones included.
+
+        For admitting a request, as `covers`; never offered to a model. A stay's symbol is the
+        ticker its instrument bore when it entered.
+        """
         ...
 
     def covers(self, start: date, end: date) -> bool:

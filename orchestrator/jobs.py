@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from interfaces.calendar import TradingCalendar
 from interfaces.market import DataCatalog, MarketData
+from orchestrator.universes import universe_used, with_stays, within
 from schemas.base import sha256_of
 from schemas.errors import InvalidRequest, NotFound
+from schemas.facts import UniverseStay
 from schemas.jobs import Job, RunProgress, SimulationRequest
 from schemas.market import DatasetInfo
 
@@ -23,6 +25,9 @@ class Admission:
     calendar: Callable[[str], TradingCalendar]
     models: Collection[str]
     code_version: str
+    universes: Mapping[str, Sequence[UniverseStay]] = field(
+        default_factory=dict[str, Sequence[UniverseStay]]
+    )
 
 
 def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now: datetime) -> Job:
@@ -33,10 +38,12 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
     model, the data's hash and the code version.
     """
     if request.mask:
-        raise InvalidRequest("masking is not available yet: leave `mask` out")
+        _refuse_unmaskable(request)
     for model in request.models:
         _known("model", model, admission.models)
     market = admission.catalog.open(request.data)
+    request = with_stays(request, ours=market.universes(), listed=admission.universes)
+    universe_used(request, reach_of(request.data, admission.catalog))
     universe = universe_of(request, market)
     sessions = sessions_of(request, market, admission.calendar)
     _refuse_splits(market.info(), universe, sessions)
@@ -50,6 +57,25 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
         for index, model in enumerate(request.models)
     )
     return Job(job_id=job_id, request=request, runs=runs, created_at=now, updated_at=now)
+
+
+def _refuse_unmaskable(request: SimulationRequest) -> None:
+    """Refuse what a change of names, dates and units would change more than the words of."""
+    if request.mode == "loan":
+        raise InvalidRequest(
+            "a loan cannot be masked: its papers, due dates and tax years belong to their time; "
+            "leave `mask` out"
+        )
+    if not request.costs.fractional:
+        raise InvalidRequest(
+            "whole units cannot be masked, as a masked unit is several real ones: leave `mask` "
+            "out, or let units be traded in fractions"
+        )
+    if request.costs.commission_per_share:
+        raise InvalidRequest(
+            "a commission per share cannot be masked, as it tells what a share is: leave `mask` "
+            "out, or give the commission in basis points"
+        )
 
 
 def run_key(request: SimulationRequest, model: str, market: MarketData, code_version: str) -> str:
@@ -73,8 +99,14 @@ def require_same(run: RunProgress, request: SimulationRequest, now: str) -> None
 
 
 def universe_of(request: SimulationRequest, market: MarketData) -> tuple[str, ...]:
-    """Return the symbols of the run, sorted: those asked for, or all tradable ones."""
+    """Return the symbols of the run, sorted: those asked for, or all tradable ones.
+
+    Of a named universe, all that are members at some time of the run and have prices.
+    """
     known = market.info().symbols
+    if request.stays is not None:
+        stays = within(request.stays, request.start_date, request.end_date)
+        return tuple(sorted({stay.symbol for stay, _, _ in stays}.intersection(known)))
     if request.universe is None:
         return tuple(sorted(known))
     for symbol in request.universe:
@@ -82,6 +114,11 @@ def universe_of(request: SimulationRequest, market: MarketData) -> tuple[str, ..
     if not request.universe:
         raise InvalidRequest("the universe is empty: name at least one symbol")
     return tuple(sorted(request.universe))
+
+
+def reach_of(name: str, catalog: DataCatalog) -> dict[str, tuple[date, date]]:
+    """Return from when to when the data set has prices of each ticker."""
+    return {symbol: (first, last) for symbol, first, last, _ in catalog.coverage(name)}
 
 
 def sessions_of(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from interfaces.clock import WallClock
 from interfaces.market import Staged
 from interfaces.providers import DataProvider, RawBars
+from interfaces.sources import Sources
 from schemas.downloads import ChunkProgress, DownloadRequest
 from schemas.errors import (
     AlphaShieldError,
@@ -57,13 +58,13 @@ class ChunkFetcher:
 
     def __init__(
         self,
-        providers: Sequence[DataProvider],
+        sources: Sources,
         request: DownloadRequest,
         wall: WallClock,
         *,
         stop: Callable[[], bool],
     ) -> None:
-        self._providers = providers
+        self._sources = sources
         self._request = request
         self._wall = wall
         self._stop = stop
@@ -72,9 +73,7 @@ class ChunkFetcher:
     def fetch(self, chunk: ChunkProgress) -> Answer | Unanswered | None:
         """Return the first good answer, or why there is none; None when stopped."""
         reasons: list[tuple[str, AlphaShieldError]] = []
-        for provider in self._providers:
-            if chunk.kind not in provider.offers:
-                continue
+        for provider in self._sources.asked(chunk.kind, self._request.providers):
             try:
                 rows = self._ask(provider, chunk)
             except AlphaShieldError as error:

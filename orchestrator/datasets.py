@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from interfaces.calendar import TradingCalendar
 from interfaces.clock import WallClock
 from interfaces.market import STALE_AFTER, DataLibrary
-from interfaces.providers import DataProvider
+from interfaces.sources import Sources
 from interfaces.store import DownloadStore, JobStore
 from orchestrator.submission import new_job_id
+from schemas.api import (
+    DataCoverage,
+    ProviderList,
+    ProviderView,
+    SymbolCoverage,
+    Validation,
+)
 from schemas.downloads import (
     MOST_CHUNKS,
     UNDER_WAY,
@@ -20,8 +27,15 @@ from schemas.downloads import (
     DownloadRequest,
     FactKind,
 )
-from schemas.errors import BadConfiguration, Conflict, InvalidRequest, NotFound
+from schemas.errors import (
+    BadConfiguration,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    UntrustworthyData,
+)
 from schemas.market import DatasetInfo, ImportReport
+from schemas.quality import CoverageReport
 
 BUNDLED = "bundled"
 OVERLAP = 5
@@ -35,15 +49,18 @@ _PAGE = 200
 class DataDesk:
     """What requests about data are checked against and stored in.
 
-    `providers` by name in the configured order; `unset` has those that are not set up, each with
-    the sentence that says what to set.
+    `check` reads every file of a set against its checksum, `quality` says month by month what is
+    there and sound, `told` what its import or last download kept and refused (`NotFound` for the
+    bundled set).
     """
 
     library: DataLibrary
     downloads: DownloadStore
     jobs: JobStore
-    providers: Mapping[str, DataProvider]
-    unset: Mapping[str, str]
+    sources: Sources
+    check: Callable[[str], None]
+    quality: Callable[[str], CoverageReport]
+    told: Callable[[str], ImportReport]
     calendar: Callable[[str], TradingCalendar]
     wall: WallClock
 
@@ -126,11 +143,10 @@ def refresh_request(
     end = desk.wall.now().date() - timedelta(days=1)
     if end < start:
         raise InvalidRequest(f"the data set '{name}' reaches {newest}: there is nothing to refresh")
-    offered = {kind for provider in desk.providers.values() for kind in provider.offers}
     kinds: list[FactKind] = ["bars", "actions"]
     if info.macro:
         kinds.append("macro")
-    if info.documents and "news" in offered:
+    if info.documents and desk.sources.asked("news", providers):
         kinds.append("news")
     return DownloadRequest(
         data=name,
@@ -168,6 +184,68 @@ def delete_range(which: Range, desk: DataDesk) -> ImportReport | None:
     return desk.library.delete(which.data, symbols=which.symbols, start=which.start, end=which.end)
 
 
+def coverage_of(name: str, desk: DataDesk, *, detail: bool) -> DataCoverage:
+    """Say how far each symbol's bars reach; with `detail` their quality and months as well."""
+    info = desk.library.open(name).info()
+    return DataCoverage(
+        data=info.name,
+        description=info.description,
+        data_hash=info.data_hash,
+        calendar=info.calendar,
+        currency=info.currency,
+        close_only=info.close_only,
+        adjustment=info.adjustment,
+        caveats=info.caveats,
+        symbols=tuple(
+            SymbolCoverage(symbol=symbol, first_session=first, last_session=last, bars=bars)
+            for symbol, first, last, bars in desk.library.coverage(name)
+        ),
+        data_sets=desk.library.names(),
+        detail=desk.quality(name) if detail else None,
+    )
+
+
+def validate_dataset(name: str, desk: DataDesk) -> Validation:
+    """Read a data set against its checksums, look for what is odd, and say both; `NotFound`."""
+    if name not in desk.library.names():
+        desk.library.open(name)  # says which there are
+    try:
+        if name != BUNDLED:
+            desk.check(name)
+        info = desk.library.open(name).info()
+    except UntrustworthyData as broken:
+        return Validation(data=name, whole=False, problem=str(broken))
+    return Validation(
+        data=name,
+        whole=True,
+        data_hash=info.data_hash,
+        quality=tuple(each.quality for each in desk.quality(name).instruments),
+        caveats=info.caveats,
+        report=None if name == BUNDLED else desk.told(name),
+    )
+
+
+def provider_list(desk: DataDesk) -> ProviderList:
+    """Return every provider with its limits, without asking any, and never a key."""
+    configured = tuple(
+        ProviderView(
+            name=name,
+            configured=True,
+            offers=tuple(sorted(provider.offers)),
+            per_minute=quota.per_minute,
+            per_day=quota.per_day,
+            left_today=quota.left_today,
+        )
+        for name, provider in desk.sources.providers.items()
+        for quota in (provider.quota(),)
+    )
+    missing = tuple(
+        ProviderView(name=name, configured=False, missing=what)
+        for name, what in desk.sources.unset.items()
+    )
+    return ProviderList(providers=(*configured, *missing))
+
+
 def _writable(name: str) -> None:
     if name == BUNDLED:
         raise InvalidRequest("the data set 'bundled' comes with the program: choose another name")
@@ -183,18 +261,19 @@ def _chunks(request: DownloadRequest) -> tuple[ChunkProgress, ...]:
 
 def _offered(kind: FactKind, names: Sequence[str] | None, desk: DataDesk) -> None:
     """Refuse a kind that none of the providers to be asked has."""
+    sources = desk.sources
     for name in names or ():
-        if name in desk.unset:
-            raise BadConfiguration(desk.unset[name])
-        if name not in desk.providers:
-            known = ", ".join((*desk.providers, *desk.unset)) or "none"
+        if name in sources.unset:
+            raise BadConfiguration(sources.unset[name])
+        if name not in sources.providers:
+            known = ", ".join((*sources.providers, *sources.unset)) or "none"
             raise InvalidRequest(f"unknown provider '{name}'; known: {known}")
-    asked = tuple(names or desk.providers)
-    if any(kind in desk.providers[name].offers for name in asked):
+    if sources.asked(kind, names):
         return
     if names:
         raise InvalidRequest(f"no {kind} from {', '.join(names)}: name another provider")
-    hints = "; ".join(desk.unset.values())
+    wanted = sources.order.get(kind, ())
+    hints = "; ".join(sources.unset[name] for name in wanted if name in sources.unset)
     raise BadConfiguration(
         f"no provider that is set up offers {kind}" + (f": {hints}" if hints else "")
     )

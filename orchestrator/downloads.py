@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from interfaces.clock import WallClock
 from interfaces.market import DataLibrary
-from interfaces.providers import DataProvider
+from interfaces.sources import Sources
 from interfaces.store import DownloadStore, Ending
 from orchestrator.chunks import Answer, ChunkFetcher, Unanswered
 from orchestrator.lease import Lease
@@ -38,11 +38,11 @@ Watch = Callable[[Download], None]
 
 @dataclass(frozen=True, slots=True)
 class DownloadPorts:
-    """What downloads act through; `providers` by name, in the configured order."""
+    """What downloads act through."""
 
     downloads: DownloadStore
     library: DataLibrary
-    providers: Mapping[str, DataProvider]
+    sources: Sources
     wall: WallClock
 
 
@@ -77,6 +77,15 @@ class Downloader:
             except Unavailable as error:  # the store is away: ask again after the pause
                 log.warning("the store does not answer: %s", error)
             self._drain.wait(IDLE_POLL_S)
+
+    @contextmanager
+    def beside(self) -> Generator[None]:
+        """Run downloads on a thread of their own: a vendor's limits hold no other work up."""
+        thread = threading.Thread(target=self.run_forever, name="downloads", daemon=True)
+        thread.start()
+        yield
+        if self._drain.is_set():  # otherwise the process is ending by an error
+            thread.join()
 
     def see_through(self, download_id: str, watch: Watch) -> Download:
         """Run a stored download here, or follow the worker that has it, until it rests.
@@ -148,7 +157,7 @@ class _Work:
         self._watch = watch
         self._chunks = {chunk.key: chunk for chunk in download.chunks}
         self._fetcher = ChunkFetcher(
-            _chosen(download, ports.providers), download.request, ports.wall, stop=self._stopped
+            ports.sources, download.request, ports.wall, stop=self._stopped
         )
 
     def carry_out(self) -> Ending:
@@ -231,7 +240,8 @@ class _Work:
     def _publish(self) -> ImportReport | None:
         """Publish once nobody else writes data sets; None when stopped while waiting for that.
 
-        Whatever else is in the way is somebody's to mend: the rows are kept until then.
+        Rows of which none can be used are given up. Whatever else is in the way is somebody's to
+        mend: the rows are kept until then.
         """
         patience = self._ports.wall.monotonic() + _BUSY_S
         while True:
@@ -243,17 +253,14 @@ class _Work:
             except Conflict as busy:
                 if self._ports.wall.monotonic() > patience:
                     raise Unavailable(str(busy)) from busy
+            except InvalidRequest:
+                self._ports.library.discard(self._download.download_id)
+                raise
             except AlphaShieldError as refusal:
                 raise Unavailable(f"the rows cannot be published: {refusal}") from refusal
             self._drain.wait(_BUSY_POLL_S)
             if self._stopped():
                 return None
-
-
-def _chosen(download: Download, providers: Mapping[str, DataProvider]) -> tuple[DataProvider, ...]:
-    """Return the providers to ask, in order; those that are set up no more are left out."""
-    names = download.request.providers or tuple(providers)
-    return tuple(providers[name] for name in names if name in providers)
 
 
 def _said(failed: list[ChunkProgress]) -> str | None:

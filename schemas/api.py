@@ -7,9 +7,22 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.base import Instant, Message, Money, Symbol
+from schemas.base import Instant, Message, Money, Sha256, Symbol
+from schemas.downloads import (
+    ChunkProgress,
+    DatasetName,
+    Download,
+    DownloadRequest,
+    DownloadState,
+    FactKind,
+    ProviderName,
+)
 from schemas.jobs import Cadence, Job, JobState, Mode, RunProgress
 from schemas.keys import ApiKey, Role
+from schemas.market import ImportReport
+from schemas.quality import CoverageReport, InstrumentQuality
+
+_SHOWN_FAILURES = 100
 
 
 class Problem(Message):
@@ -108,10 +121,119 @@ class DataCoverage(Message):
 
     data: str
     description: str
+    data_hash: Sha256
+    calendar: str
     currency: str
     close_only: bool
+    adjustment: str
     caveats: tuple[str, ...]
     symbols: tuple[SymbolCoverage, ...]
+    data_sets: tuple[str, ...] = Field(description="the names of all data sets")
+    detail: CoverageReport | None = Field(
+        default=None, description="quality and months of every instrument, with `detail=true`"
+    )
+
+
+class ProviderView(Message):
+    """A provider of data: whether it can be asked, and how much of it is left."""
+
+    name: str
+    configured: bool
+    missing: str | None = Field(default=None, description="what to set, where it is not configured")
+    offers: tuple[FactKind, ...] = ()
+    per_minute: int | None = Field(default=None, description="requests; null: no limit, or unknown")
+    per_day: int | None = None
+    left_today: int | None = None
+
+
+class ProviderList(Message):
+    """Every provider, those that are configured first and in the order they are asked."""
+
+    providers: tuple[ProviderView, ...]
+
+
+class DownloadView(Message):
+    """A download with its counts, without its worker's lease."""
+
+    download_id: str
+    state: DownloadState
+    request: DownloadRequest
+    chunks_total: int
+    chunks_done: int
+    chunks_failed: int
+    rows: int = Field(description="that were fetched so far")
+    providers: tuple[str, ...] = Field(description="who answered")
+    failures: tuple[ChunkProgress, ...] = Field(description="the first 100 chunks that failed")
+    created_at: Instant
+    updated_at: Instant
+    cancel_requested: bool
+    report: ImportReport | None
+    error: str | None
+
+    @classmethod
+    def of(cls, download: Download) -> Self:
+        """Show a stored download."""
+        chunks = download.chunks
+        failed = tuple(chunk for chunk in chunks if chunk.state == "failed")
+        return cls(
+            download_id=download.download_id,
+            state=download.state,
+            request=download.request,
+            chunks_total=len(chunks),
+            chunks_done=sum(chunk.state == "done" for chunk in chunks),
+            chunks_failed=len(failed),
+            rows=sum(chunk.rows for chunk in chunks),
+            providers=tuple(sorted({chunk.provider for chunk in chunks if chunk.provider})),
+            failures=failed[:_SHOWN_FAILURES],
+            created_at=download.created_at,
+            updated_at=download.updated_at,
+            cancel_requested=download.cancel_requested,
+            report=download.report,
+            error=download.error,
+        )
+
+
+class DownloadPage(Message):
+    """Downloads, newest first; ask again with `before` = `next_before` until it is null."""
+
+    downloads: tuple[DownloadView, ...]
+    next_before: str | None
+
+
+class RefreshRequest(Message):
+    """Which data set to bring up to yesterday."""
+
+    data: DatasetName
+    providers: tuple[ProviderName, ...] | None = Field(
+        default=None, description="in order of preference; the configured order when left out"
+    )
+
+
+class ValidateRequest(Message):
+    """Which data set to read against its checksums."""
+
+    data: DatasetName = "bundled"
+
+
+class Validation(Message):
+    """What reading a whole data set came to."""
+
+    data: str
+    whole: bool = Field(description="every file has the checksum that vouches for it")
+    problem: str | None = Field(default=None, description="what is broken, where it is not whole")
+    data_hash: Sha256 | None = None
+    quality: tuple[InstrumentQuality, ...] = Field(default=(), description="by instrument")
+    caveats: tuple[str, ...] = ()
+    report: ImportReport | None = Field(
+        default=None, description="what the last import or download kept and refused"
+    )
+
+
+class Deletion(Message):
+    """What is left of a data set."""
+
+    data: str
+    left: ImportReport | None = Field(description="null: the whole set is gone")
 
 
 class NewKey(Message):
@@ -189,6 +311,48 @@ class DataQuery(Message):
     """Which data set."""
 
     data: str = Field(default="bundled", pattern=r"^[a-z0-9-]{1,40}$")
+
+
+class CoverageQuery(DataQuery):
+    """Which data set, and how much of it."""
+
+    detail: bool = Field(default=False, description="with quality and months of each instrument")
+
+
+class RangeQuery(Message):
+    """Which bars are to go."""
+
+    data: DatasetName
+    symbols: str | None = Field(
+        default=None,
+        max_length=2000,
+        pattern=r"^[A-Z0-9.\-^=]+(,[A-Z0-9.\-^=]+)*$",
+        description="comma-separated; all when left out",
+    )
+    start: date | None = Field(default=None, description="from that session on")
+    end: date | None = Field(default=None, description="up to that session")
+    everything: bool = Field(
+        default=False, description="needed when neither symbols nor dates are given"
+    )
+
+
+class DownloadName(Message):
+    """Which download."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$")
+
+
+class DownloadQuery(Message):
+    """One download, or a page of them, newest first."""
+
+    id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    state: DownloadState | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    before: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="`next_before` of the page before",
+    )
 
 
 class IdempotencyHeader(BaseModel):

@@ -18,6 +18,7 @@ from adapters.clock import SystemClock
 from adapters.store.connect import Store, open_store
 from interfaces.market import MarketData, Staged
 from interfaces.providers import Quota, RawBars
+from interfaces.sources import Sources
 from orchestrator.downloads import Downloader, DownloadPorts
 from schemas.downloads import DownloadRequest, FactKind
 from schemas.errors import AlphaShieldError, NotFound
@@ -151,11 +152,20 @@ def bars_of(symbol: str, *days: date) -> RawBars:
     return RawBars(source="double", symbol=symbol, columns=columns)
 
 
+def sources(*vendors: Vendor, **unset: str) -> Sources:
+    names = tuple(vendor.name for vendor in vendors)
+    return Sources(
+        providers={vendor.name: vendor for vendor in vendors},
+        order=dict.fromkeys(("bars", "actions", "macro", "news"), (*names, *unset)),
+        unset=unset,
+    )
+
+
 def ports(store: Store, library: FolderLibrary, *vendors: Vendor) -> DownloadPorts:
     return DownloadPorts(
         downloads=store.downloads,
         library=library,
-        providers={vendor.name: vendor for vendor in vendors},
+        sources=sources(*vendors),
         wall=SystemClock(),
     )
 

@@ -26,6 +26,7 @@ from schemas.errors import (
     AlphaShieldError,
     BadConfiguration,
     Conflict,
+    InvalidRequest,
     NotFound,
     Unavailable,
     UntrustworthyData,
@@ -278,6 +279,20 @@ def test_what_cannot_be_published_waits_for_somebody_to_mend_it(
     assert paused.error == "the rows cannot be published: its file is damaged: import it again"
     assert len(library.staged(download_id)) == 4
     library.publish = publish  # type: ignore[method-assign]
+
+
+def test_a_download_of_which_no_row_can_be_used_has_failed(
+    store: Store, library: FolderLibrary
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise InvalidRequest("not one row can be used: close is no number (8)")
+
+    library.publish = refuse  # type: ignore[method-assign]
+    download_id = ask(store)
+    ended = drain(store, library, Vendor(), download_id=download_id)
+    assert ended.state == "failed"
+    assert ended.error == "not one row can be used: close is no number (8)"
+    assert library.staged(download_id) == {}
 
 
 def test_publishing_waits_while_another_writes(store: Store, library: FolderLibrary) -> None:

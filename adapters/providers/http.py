@@ -104,7 +104,7 @@ class JsonClient:
         if not access.key:
             raise BadConfiguration(f"{access.setting} is not set, so {access.vendor} is not asked")
         url = httpx.URL(f"{access.base_url.rstrip('/')}/{path.lstrip('/')}")
-        if url.scheme != "https" and url.host not in _LOOPBACK:
+        if url.scheme != "https" and (url.scheme != "http" or url.host not in _LOOPBACK):
             raise BadConfiguration(f"the address of {access.vendor} must begin with https://")
         return self.pace.call(lambda left: self._ask(url, params, left))
 

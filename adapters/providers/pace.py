@@ -97,6 +97,9 @@ class Pace:
             except TryAgain as failure:
                 last = failure
                 self._book.failed(self._now(), failure.after)
+            except AlphaShieldError:
+                self._book.succeeded()  # a refusal is an answer as well
+                raise
             else:
                 self._book.succeeded()
                 return answer

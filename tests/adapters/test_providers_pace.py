@@ -173,6 +173,17 @@ def test_after_three_calls_in_vain_nobody_asks_for_a_minute(tmp_path: Path):
     assert pace(tmp_path, clock, limits).call(vendor) == "answer"
 
 
+def test_a_refusal_is_an_answer_and_ends_a_row_of_failures(tmp_path: Path):
+    clock = StillClock()
+    down = [TryAgain("answers 500"), TryAgain("answers 500")]
+    vendor = Vendor(clock, *down, BadConfiguration("KEY is refused"), *down)
+    paced = pace(tmp_path, clock, Limits(attempts=1))
+    for expected in (Unavailable, Unavailable, BadConfiguration, Unavailable, Unavailable):
+        with pytest.raises(expected):
+            paced.call(vendor)
+    assert paced.call(vendor) == "answer"
+
+
 @pytest.mark.promise("clock-skew")
 @pytest.mark.parametrize("minutes", [-10, 10])
 def test_a_clock_that_jumps_neither_stops_the_asking_nor_frees_the_day(

@@ -184,7 +184,6 @@ class VendorContract(ProviderContract):
         for path in tmp_path.rglob("*"):
             assert not path.is_file() or CANARY.encode() not in path.read_bytes()
 
-    @pytest.mark.promise("provider-outage")
     @pytest.mark.parametrize("fault", [menu.status(429, Retry_After="7"), menu.cut])
     def test_what_passes_is_tried_again_and_then_answers(
         self,
@@ -204,7 +203,6 @@ class VendorContract(ProviderContract):
             if fault is not menu.cut:
                 assert clock.seconds - before >= 7
 
-    @pytest.mark.promise("provider-outage")
     def test_an_answer_that_never_ends_is_given_up_at_the_deadline(
         self,
         vendor: VendorStub,

@@ -29,6 +29,8 @@ from adapters.market.poisoned import (
     PoisonedMarket,
 )
 from adapters.market.universe import UniverseMarket
+from adapters.masking.known import known_of
+from adapters.masking.session import Mask
 from adapters.mcp_client import open_tools
 from adapters.memory.run_memory import RunMemoryBook
 from adapters.model.baseline import BaselineModel
@@ -54,6 +56,7 @@ __all__ = [
     "bait_for",
     "calendar",
     "import_dataset",
+    "mask_of",
     "open_system",
     "open_tools",
     "ports_of_now",
@@ -130,6 +133,13 @@ def run_ports(
         memories=RunMemoryBook(system.embedder),
         documents=bait.documents if bait else system.documents,
     )
+
+
+def mask_of(system: System, request: SimulationRequest, *, run_key: str) -> Mask:
+    """Return what a run is masked by; it knows the whole data set, and shows none of it."""
+    spans = system.catalog.coverage(request.data)
+    years = (min(first for _, first, _, _ in spans).year, max(last for _, _, last, _ in spans).year)
+    return Mask(run_key, known_of(system.catalog.open(request.data), years))
 
 
 @contextmanager

@@ -147,6 +147,8 @@ def assumptions_of(request: SimulationRequest, info: DatasetInfo) -> tuple[str, 
         "Returns are time-weighted; 252 sessions make a year; the risk-free rate is taken as zero.",
         "Benchmarks pay no costs.",
     ]
+    if request.mask:
+        said.append("Names, tickers, dates and units were hidden from the models.")
     if info.actions:
         said += ACTION_ASSUMPTIONS
     if request.application is not None:
@@ -254,6 +256,8 @@ def repeat_command(request: SimulationRequest) -> str:
     words = ["alphashield", "simulate", "--models", ",".join(request.models)]
     words += ["--start", str(request.start_date), "--end", str(request.end_date)]
     words += ["--data", request.data, "--seed", str(request.seed), "--cadence", request.cadence]
+    if request.mask:
+        words.append("--mask")
     if request.universe is not None:
         words += ["--universe", ",".join(request.universe)]
     if request.application is None:

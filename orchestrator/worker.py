@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from adapters.wiring import RunPorts, System, bait_for, calendar, open_tools, run_ports
+from adapters.wiring import RunPorts, System, bait_for, calendar, mask_of, open_tools, run_ports
 from agents.agent import Agent
 from agents.records import RECORDS
 from interfaces.canaries import Bait
 from interfaces.market import MarketData
+from interfaces.model import ChatModel, ToolSession
 from mcp_servers.lending import build_lending_server
 from mcp_servers.memory import build_memory_server
 from mcp_servers.prices import build_prices_server
@@ -28,6 +29,7 @@ from orchestrator.jobs import Admission, require_same, run_key, sessions_of, uni
 from orchestrator.lease import Lease, job_lease
 from orchestrator.lease_watch import LeaseWatch
 from orchestrator.loan_life import loan_of
+from orchestrator.prompt_audit import PromptAudit, Replay, runs_named
 from orchestrator.publish import Prices, Stamp, publish
 from orchestrator.simulation import RunParts, RunPlan, Simulation
 from schemas.canaries import CanaryReport
@@ -138,6 +140,20 @@ class Worker:
                 watch(run)
             self._drain.wait(IDLE_POLL_S)
 
+    def audit(self, name: str) -> tuple[PromptAudit, ...]:
+        """Return what the models of a job, or of one run of it, were sent; `NotFound`.
+
+        The runs are repeated in memory as far as they were committed; nothing is written.
+        """
+        job, runs = runs_named(name, self._system.store.jobs)
+        return tuple(asyncio.run(self._overhear(job, run)) for run in runs)
+
+    async def _overhear(self, job: Job, run: RunProgress) -> PromptAudit:
+        replay = Replay(tuple(self._system.store.ticks.ticks(run.run_id)))
+        async with self._assemble(job, run, replay) as simulation:
+            await simulation.run(on_tick=lambda _, __: None, should_stop=replay.is_over)
+        return replay.audit(job, run)
+
     def _work(self, job: Job, watch: Watch) -> None:
         jobs, wall = self._system.store.jobs, self._system.wall
         with job_lease(job, jobs, wall, length=self._lease) as lease:
@@ -245,7 +261,9 @@ class Worker:
         return self._system.catalog.open(job.request.data)
 
     @asynccontextmanager
-    async def _assemble(self, job: Job, run: RunProgress) -> AsyncGenerator[Simulation]:
+    async def _assemble(
+        self, job: Job, run: RunProgress, replay: Replay | None = None
+    ) -> AsyncGenerator[Simulation]:
         """Build everything one run is made of, on its own clock and account."""
         system, request, market = self._system, job.request, self._market(job)
         require_same(run, request, self._key_now(job, run))
@@ -260,7 +278,8 @@ class Worker:
             cash=request.cash,
             seed=request.seed,
         )
-        async with open_tools(_servers(system, request, ports, run.run_key)) as tools:
+        async with open_tools(_servers(system, request, ports, run.run_key)) as offered:
+            model, tools = _masked(system, job, run, tools=offered, replay=replay)
             yield Simulation(
                 plan,
                 RunParts(
@@ -269,13 +288,28 @@ class Worker:
                     exchange=ports.exchange,
                     memories=ports.memories,
                     tools=tools,
-                    model=system.model(run.model),
+                    model=model,
                     agents={name: Agent(record) for name, record in RECORDS.items()},
                     graph=self._graph,
-                    ticks=system.store.ticks,
+                    ticks=replay or system.store.ticks,
                     loan=loan_of(request, ports.calendar.on_or_after),
                 ),
             )
+
+
+def _masked(
+    system: System, job: Job, run: RunProgress, *, tools: ToolSession, replay: Replay | None
+) -> tuple[ChatModel, ToolSession]:
+    """Return a run's model and tools: behind a mask if asked for, overheard when it is repeated."""
+    model = system.model(run.model)
+    if not job.request.mask and replay is None:
+        return model, tools
+    mask = mask_of(system, job.request, run_key=run.run_key)
+    if replay is not None:
+        model = replay.overhear(model, mask.sightings)
+    if not job.request.mask:
+        return model, tools
+    return mask.around(model, tools, offered=RECORDS["alpha_trading"].tools)
 
 
 def check_canaries(system: System, request: SimulationRequest) -> CanaryReport:

@@ -152,13 +152,15 @@ class Prose:
             self._add(name, entry)
         for number, name in enumerate(book.known.words.get(ticker, ()), 1):
             self._words[alias, number] = name
-            hidden = f"Product {alias}-{number}"
-            self._add(name, _Entry(_spelled(name), ticker, hidden, "name"))
+            entry = _Entry(_spelled(name, "s?"), ticker, f"Product {alias}-{number}", "name")
+            self._add(name, entry)
+            self._add(f"{name}s", entry)
 
     def _add(self, written: str, entry: _Entry) -> None:
         first = re.search(r"[^\W_]+", written)
-        if first is not None:
-            self._entries.setdefault(first.group().casefold(), []).append(entry)
+        found = self._entries.setdefault("" if first is None else first.group().casefold(), [])
+        if entry not in found:
+            found.append(entry)
 
     def _pieces(self, text: str, also: Collection[str], *, years: bool) -> Iterator[_Piece]:
         """Yield the whole text in pieces."""
@@ -220,9 +222,9 @@ class Prose:
         return found.group() if found["word"] else _shifted(found, -book.shift, book.shift)
 
 
-def _spelled(name: str) -> re.Pattern[str]:
+def _spelled(name: str, ending: str = "") -> re.Pattern[str]:
     """Return a pattern of a name in any case, or capitalised where small it is another word."""
-    parts = r"[\s-]+".join(re.escape(part) for part in name.split())
+    parts = r"[\s-]+".join(re.escape(part) for part in name.split()) + ending
     if name.casefold() in well_known().capitalised:
         return re.compile(f"{parts}|{re.escape(name.upper())}")
     return re.compile(parts, re.IGNORECASE)

@@ -78,6 +78,20 @@ class Mask:
             }
         )
 
+    def around(
+        self, model: ChatModel, tools: ToolSession, *, offered: Sequence[str]
+    ) -> tuple[ChatModel, ToolSession]:
+        """Return a model behind this mask and the tools it may be offered.
+
+        `BadConfiguration` when one of those cannot be masked.
+        """
+        require_maskable(offered)
+        return MaskedModel(model, self), MaskedTools(tools)
+
+    def sightings(self, text: str) -> tuple[tuple[str, str], ...]:
+        """Return (kind, what) for everything real that a text names."""
+        return tuple((found.kind, found.what) for found in self.prose.sightings(text))
+
     def _messages(self, messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
         """Mask a conversation; what was masked for its last request is not masked again."""
         before = self._conversation

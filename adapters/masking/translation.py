@@ -25,6 +25,7 @@ _SOLD = re.compile(
 )
 """The units in a sentence of the risk gate."""
 _UNITS = {"quantity", "allow_short"}
+_IN_COLUMNS = {"price", "quantity", "ours"}
 _EXACT_DIGITS = 120
 """More than any number of the trading tools can have, times the largest factor."""
 
@@ -83,7 +84,12 @@ class _Translation(ABC):
                 done[name] = value
             elif name == "denied" and isinstance(value, list) and columns:
                 done[name] = self._denied(shape, cast("list[Any]", value), values, columns)
-            elif columns and shape in {"price", "quantity", "ours"} and isinstance(value, list):
+            elif (
+                columns
+                and isinstance(shape, str)
+                and shape in _IN_COLUMNS
+                and isinstance(value, list)
+            ):
                 column = cast("list[Any]", value)
                 done[name] = [
                     self._value(shape, each, at, values)

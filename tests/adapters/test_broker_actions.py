@@ -276,11 +276,13 @@ def test_what_becomes_known_late_counts_for_what_was_held_and_only_once(hours: i
     dividend = next(each for each in booked(run) if each.kind == "dividend")
     assert dividend.entries[0].amount == Decimal("50.00")  # sold since, held on the ex-date
     assert units_of(run) == {"BBB": Decimal(26)}  # ten became twenty; six were bought as new
-    again = replace_exchange(run)
-    again.exchange.restore(run.ticks)
-    step(again)
-    step(run)
-    assert again.ticks == run.ticks
+    for row in (7, 8, 9):  # taken up again before, when and after it is told
+        again = Run(run.market, run.costs, first=row)
+        again.ticks = run.ticks[: row - 1]
+        again.exchange.restore(again.ticks)
+        while again.row < 12:
+            step(again)
+        assert again.ticks == run.ticks
 
 
 # --- the same shares held over prices that no action cuts into ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -10,7 +11,16 @@ import pandas as pd
 import pytest
 
 from adapters.market.table import PriceTable
-from orchestrator.yardsticks import equal_weight_yardstick, index_yardstick, levels_of
+from interfaces.market import AS_TRADED
+from orchestrator.yardsticks import (
+    equal_weight_yardstick,
+    index_yardstick,
+    levels_of,
+    tickers_at_the_end,
+)
+from schemas.facts import CorporateAction
+from tests.adapters.acted import action, smooth, split, traded
+from tests.adapters.acted import market as acting
 from tests.orchestrator.markets import BENCHMARK, DAYS, EXCHANGE, NYSE, SYMBOLS, market, table
 
 CAPITAL = Decimal("100000.00")
@@ -121,3 +131,98 @@ def test_gaps_are_carried_at_the_last_close() -> None:
     assert wider is not None
     assert wider.sessions[3] == closed
     assert wider.equity == (*whole.equity[:3], whole.equity[2], *whole.equity[3:])
+
+
+# --- on prices as traded, with corporate actions ---
+
+ACTED = ("AAA", "BBB", "CCC")
+START = NYSE.opens_at(SESSIONS[0])
+
+
+def acted(actions: Sequence[CorporateAction]) -> PriceTable:
+    start, close = (traded(each, ACTED, actions, DAYS) for each in smooth(ACTED, DAYS))
+    return acting(start, close, ACTED, actions=actions, days=DAYS)
+
+
+def raw(prices: PriceTable, field: str) -> pd.DataFrame:
+    view = prices.view(VIEW_AT)
+    bars = {symbol: view.bars(symbol, how=AS_TRADED) for symbol in ACTED}
+    columns = {name: pd.Series(getattr(each, field), each.sessions) for name, each in bars.items()}
+    return pd.DataFrame(columns).loc[np.datetime64(SESSIONS[0]) : np.datetime64(SESSIONS[-1])]
+
+
+@pytest.mark.promise("corporate-actions")
+def test_splits_leave_the_yardsticks_as_they_are_without_them() -> None:
+    splits = [split("AAA", date(2020, 2, 12), "15:1"), split("CCC", date(2020, 3, 2), "1:10")]
+    ones = [acted(actions).view(VIEW_AT) for actions in ((), splits)]
+    for yardstick in (
+        [equal_weight_yardstick(view, ACTED, SESSIONS, CAPITAL) for view in ones],
+        [index_yardstick(view, "AAA", SESSIONS, CAPITAL) for view in ones],
+    ):
+        plain, over_splits = yardstick
+        assert plain is not None
+        assert over_splits is not None
+        values = zip(plain.equity, over_splits.equity, strict=True)
+        assert max(abs(a - b) for a, b in values) <= Decimal("0.01")
+
+
+@pytest.mark.promise("corporate-actions")
+def test_equal_weights_on_raw_prices_reinvest_dividends_on_the_ex_date() -> None:
+    paid = {date(2020, 2, 5): 0.61, date(2020, 3, 2): 0.45, date(2020, 3, 20): 0.5}
+    dividends = [action("cash_dividend", "BBB", day, cash=str(cash)) for day, cash in paid.items()]
+    prices = acted([*dividends, split("BBB", date(2020, 2, 26), "3:2")])
+    found = equal_weight_yardstick(prices.view(VIEW_AT), ACTED, SESSIONS, CAPITAL)
+    assert found is not None
+    opens, closes = raw(prices, "open"), raw(prices, "close")
+    units = float(CAPITAL) / 3 / opens.iloc[0]
+    expected: list[float] = []
+    for row, session in enumerate(SESSIONS):
+        if session == date(2020, 2, 26):
+            units["BBB"] *= 1.5
+        if session in paid:  # buys more at the close before, less the dividend
+            units["BBB"] *= 1 + paid[session] / (closes["BBB"].iloc[row - 1] - paid[session])
+        if row and session.month != SESSIONS[row - 1].month:
+            units = float((units * opens.iloc[row]).sum()) / 3 / opens.iloc[row]
+        expected.append(float((units * closes.iloc[row]).sum()))
+    assert [float(each) for each in found.equity] == pytest.approx(expected, abs=0.006)
+
+
+def test_a_symbol_that_is_bought_out_leaves_for_the_cash_it_paid() -> None:
+    gone = date(2020, 2, 20)
+    prices = acted([action("cash_merger", "CCC", gone, cash="150.5")])
+    found = equal_weight_yardstick(prices.view(VIEW_AT), ACTED, SESSIONS, CAPITAL)
+    assert found is not None
+    opens, closes = raw(prices, "open"), raw(prices, "close")
+    third = float(CAPITAL) / 3
+    first = third / opens.iloc[0]
+    renewal = next(row for row, each in enumerate(SESSIONS) if each.month == 2)
+    units = float((first * opens.iloc[renewal]).sum()) / 3 / opens.iloc[renewal]
+    day = SESSIONS.index(gone)
+    others = ["AAA", "BBB"]
+    held = float((units * closes.iloc[day])[others].sum()) + units["CCC"] * 150.5
+    assert float(found.equity[day]) == pytest.approx(held, abs=0.006)
+    march = next(row for row, each in enumerate(SESSIONS) if each.month == 3)
+    value = float((units * opens.iloc[march])[others].sum()) + units["CCC"] * 150.5
+    new = value / 2 / opens.iloc[march][others]
+    after = float((new * closes.iloc[march][others]).sum())
+    assert float(found.equity[march]) == pytest.approx(after, abs=0.006)
+
+
+def test_tickers_are_followed_to_the_end() -> None:
+    actions = [
+        action("ticker_change", "BBB", date(2020, 2, 12), new_symbol="AAA"),
+        action("ticker_change", "CCC", date(2020, 2, 20), new_symbol="NEW"),
+        action("ticker_change", "CCC", date(2020, 3, 4), new_symbol="NEWER"),
+    ]
+    view = acted(actions).view(VIEW_AT)
+    found = tickers_at_the_end(view, ("AAA", "BBB", "CCC", "NEW", "NEWER"), START)
+    assert found == {
+        "AAA": ("AAA", "AAA.1"),
+        "BBB": ("AAA",),
+        "CCC": ("NEWER",),
+        "NEW": ("NEWER",),
+        "NEWER": ("NEWER",),
+    }
+    later = tickers_at_the_end(view, ("AAA", "BBB", "CCC"), NYSE.opens_at(date(2020, 4, 1)))
+    assert later == {"AAA": ("AAA",), "BBB": (), "CCC": ()}
+    assert equal_weight_yardstick(view, (), SESSIONS, CAPITAL) is None

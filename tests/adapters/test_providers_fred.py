@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.providers import fred as module
@@ -154,6 +154,7 @@ def brute_force(data: FredData, series: str) -> list[tuple[str, str, float | Non
     return rows
 
 
+@settings(max_examples=40)
 @given(
     st.dictionaries(
         st.tuples(st.integers(0, 60), st.integers(0, 5)),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.providers.pace import Limits, Pace, TryAgain, retry_after
@@ -45,6 +45,7 @@ def test_the_sixth_request_within_a_minute_waits_until_the_first_is_a_minute_old
     assert vendor.asked[5] - vendor.asked[0] == 60
 
 
+@settings(max_examples=40)
 @given(
     gaps=st.lists(st.floats(0, 40), min_size=1, max_size=40),
     per_minute=st.integers(1, 6),

@@ -182,7 +182,7 @@ def endless(_asked: Asked, _reply: Reply) -> Reply:
 
 
 def bomb(_asked: Asked, _reply: Reply) -> Reply:
-    """Pack 80 MB of blanks into 80 KB."""
+    """Pack 70 MB of blanks into some KB."""
     return Reply(_bomb(), headers={"Content-Encoding": "gzip"})
 
 
@@ -193,4 +193,4 @@ def packed(_asked: Asked, reply: Reply) -> Reply:
 
 @cache
 def _bomb() -> bytes:
-    return gzip.compress(b"{" + b" " * (80 << 20), compresslevel=1)
+    return gzip.compress(b"{" + b" " * (70 << 20), compresslevel=1)

@@ -70,8 +70,9 @@ class InstrumentCoverage(Message):
     """One instrument's quality, and its sound bars in every month of the report."""
 
     quality: InstrumentQuality
-    bars: tuple[int | None, ...] = Field(
-        description="sound bars by month; None before its first month and after its last"
+    bars: tuple[int, ...] = Field(description="sound bars by month")
+    missing: tuple[int, ...] = Field(
+        description="sessions by month, from its first bar to its last, without a sound one"
     )
 
 
@@ -87,7 +88,10 @@ class CoverageReport(Message):
 
     @model_validator(mode="after")
     def _rectangular(self) -> Self:
-        lengths = {len(self.sessions), *(len(one.bars) for one in self.instruments)}
-        if lengths - {len(self.months)}:
+        rows = [
+            self.sessions,
+            *(row for one in self.instruments for row in (one.bars, one.missing)),
+        ]
+        if any(len(row) != len(self.months) for row in rows):
             raise ValueError("there must be one value a month")
         return self

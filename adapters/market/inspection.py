@@ -13,7 +13,7 @@ from adapters.market.arrays import Days, Floats, PriceArrays
 from adapters.market.findings import StackedBars, findings_of, reports_of
 from interfaces.calendar import TradingCalendar
 from quant.agreement import FIELDS, TOLERANCES, Disagreement, Series, compare_series
-from quant.bar_stack import BarStack, Marks, Mask, marks
+from quant.bar_stack import BarStack, Indices, Marks, Mask, marks
 from quant.quality import check_stack
 from schemas.market import DatasetInfo
 from schemas.quality import CoverageReport, Finding, InstrumentCoverage, InstrumentQuality
@@ -178,7 +178,7 @@ def coverage_of(
     *,
     quality: Sequence[InstrumentQuality] | None = None,
 ) -> CoverageReport:
-    """Count the sound bars of every instrument in every month.
+    """Count the bars of every instrument in every month, and the sessions without a sound one.
 
     `quality` has what an earlier inspection said, by the columns of `arrays`, of which the bars
     it rejected are gone; without it the arrays are inspected now.
@@ -186,32 +186,36 @@ def coverage_of(
     if quality is None:
         inspection = inspect_prices(arrays, calendar, close_only=info.close_only)
         arrays, quality = inspection.arrays, inspection.reports
-    days = arrays.sessions.astype("datetime64[D]")
-    expected = _expected(days, calendar)
+    expected = _expected(arrays.sessions.astype("datetime64[D]"), calendar)
     if not len(expected):
         return CoverageReport(dataset=info, months=(), sessions=(), instruments=())
-    first = expected[0].astype("datetime64[M]").astype(int)
-    count = int(expected[-1].astype("datetime64[M]").astype(int) - first) + 1
-    month_of = days.astype("datetime64[M]").astype(int) - first
-    starts = np.searchsorted(month_of, np.arange(count))
-    present = np.concatenate([~np.isnan(arrays.close), np.zeros((1, len(arrays.symbols)), bool)])
-    sums = np.add.reduceat(present, starts, axis=0, dtype=np.int64)
-    sums[np.diff(np.append(starts, len(days))) == 0] = 0  # a month without any bar
+    months = np.arange(expected[0].astype("M8[M]"), expected[-1].astype("M8[M]") + 1)
+    edges = np.searchsorted(expected, np.append(months, months[-1] + 1).astype("M8[D]"))
+    bars = _by_month(arrays, months)
+    missing = np.maximum(_lived(quality, expected, edges) - bars, 0)
     return CoverageReport(
         dataset=info,
-        months=tuple(np.datetime_as_string(np.arange(first, first + count).astype("M8[M]"))),
-        sessions=tuple(np.bincount(expected.astype("datetime64[M]").astype(int) - first).tolist()),
+        months=tuple(np.datetime_as_string(months).tolist()),
+        sessions=tuple(np.diff(edges).tolist()),
         instruments=tuple(
-            InstrumentCoverage(quality=one, bars=_lived(sums[:, column]))
-            for column, one in enumerate(quality)
+            InstrumentCoverage(quality=one, bars=tuple(own), missing=tuple(lacking))
+            for one, own, lacking in zip(quality, bars.tolist(), missing.tolist(), strict=True)
         ),
     )
 
 
-def _lived(bars: np.ndarray) -> tuple[int | None, ...]:
-    """Blank the months before the first with a bar, and after the last."""
-    held = np.flatnonzero(bars)
-    first, last = (held[0], held[-1]) if len(held) else (len(bars), -1)
-    return tuple(
-        value if first <= month <= last else None for month, value in enumerate(bars.tolist())
-    )
+def _by_month(arrays: PriceArrays, months: Days) -> Indices:
+    """Return the bars of each instrument in each month, shape (N, months)."""
+    edges = np.searchsorted(arrays.sessions, np.append(months, months[-1] + 1).astype("M8[D]"))
+    before = np.zeros((len(arrays.sessions) + 1, len(arrays.symbols)), dtype=np.intp)
+    np.cumsum(~np.isnan(arrays.close), axis=0, out=before[1:])
+    return np.diff(before[edges], axis=0).T
+
+
+def _lived(quality: Sequence[InstrumentQuality], expected: Days, edges: Indices) -> Indices:
+    """Return the sessions of each month from an instrument's first bar to its last."""
+    begins = np.array([one.first or date.max for one in quality], dtype="M8[D]")
+    ends = np.array([one.last or date.min for one in quality], dtype="M8[D]")
+    first = np.searchsorted(expected, begins)[:, None]
+    after = np.searchsorted(expected, ends, side="right")[:, None]
+    return np.maximum(np.minimum(edges[1:], after) - np.maximum(edges[:-1], first), 0)

@@ -323,11 +323,12 @@ def test_coverage_counts_sound_bars_by_month() -> None:
     for month, count in zip(report.months, report.sessions, strict=True):
         assert count == sum(day.isoformat().startswith(month) for day in days)
     first, second, third = report.instruments
-    assert first.bars[:3] == (None, 9, report.sessions[2])
-    assert sum(count or 0 for count in first.bars) == 400 - 32
-    assert second.bars[2] == 2
+    assert first.bars[:3] == (0, 9, report.sessions[2])
+    assert first.missing[:3] == (0, 0, 0)  # it began in the middle of February
+    assert (sum(first.bars), sum(first.missing)) == (400 - 32, 2)
+    assert (second.bars[2], second.missing[2]) == (2, 20)
     assert third.quality.rejected == 1
-    assert sum(count or 0 for count in third.bars) == 399
+    assert (sum(third.bars), sum(third.missing)) == (399, 1)
     again = CoverageReport.model_validate_json(report.model_dump_json())
     assert again == report
 
@@ -345,7 +346,8 @@ def test_coverage_knows_months_and_instruments_without_a_bar() -> None:
     june = report.months.index("2015-06")
     assert report.sessions[june] == len(gone)
     assert report.instruments[0].bars[june] == 0
-    assert set(report.instruments[1].bars) == {None}
+    assert report.instruments[0].missing[june] == len(gone)
+    assert {*report.instruments[1].bars, *report.instruments[1].missing} == {0}
 
 
 def test_coverage_takes_the_word_of_an_earlier_inspection() -> None:
@@ -353,7 +355,7 @@ def test_coverage_takes_the_word_of_an_earlier_inspection() -> None:
     done = inspected(changed(arrays, 50, 0, low=-1.0))
     report = coverage_of(info(arrays), done.arrays, calendar(), quality=done.reports)
     assert report.instruments[0].quality == done.reports[0]
-    assert sum(count or 0 for count in report.instruments[0].bars) == 399
+    assert sum(report.instruments[0].bars) == 399
 
 
 def test_coverage_of_nothing_is_empty() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,12 @@ from numpy.typing import NDArray
 from adapters.market.facts import Facts
 
 _ALWAYS, _FOREVER = date.min, date.max
+
+
+def ticker_changes(facts: Facts) -> list[dict[str, Any]]:
+    """Return the actions that gave an instrument another ticker, without those called off."""
+    changes = facts["actions"].filter(facts["actions"].column("new_symbol").is_valid())
+    return [row for row in changes.to_pylist() if not row["withdrawn"]]
 
 
 class Bearers:
@@ -26,10 +33,9 @@ class Bearers:
             for row in each["listings"].to_pylist():
                 stay = (row["first_session"], row["last_session"] or _FOREVER, row["instrument"])
                 self._stays.setdefault(row["symbol"], []).append(stay)
-            for row in each["actions"].to_pylist():
-                if row["kind"] == "ticker_change" and not row["withdrawn"]:
-                    stay = (row["ex_date"], _FOREVER, row["instrument"])
-                    self._stays.setdefault(row["new_symbol"], []).append(stay)
+            for row in ticker_changes(each):
+                stay = (row["ex_date"], _FOREVER, row["instrument"])
+                self._stays.setdefault(row["new_symbol"], []).append(stay)
         for stays in self._stays.values():
             stays.sort()
 

@@ -45,7 +45,7 @@ def write_cache(folder: Path, arrays: PriceArrays, facts: Facts) -> None:
     for kind in SCHEMAS:
         if facts[kind].num_rows:
             _write(folder / f"{kind}.arrow", facts[kind].unify_dictionaries().combine_chunks())
-    sums = {path.stem: _sums(_mapped(path)) for path in sorted(folder.glob("*.arrow"))}
+    sums = {path.stem: _sums(path) for path in sorted(folder.glob("*.arrow"))}
     index = folder / _INDEX
     index.write_text(json.dumps({"format": FORMAT, "sha256": sums}), encoding="ascii")
     for path in (*folder.iterdir(), folder):
@@ -116,11 +116,13 @@ def _pieces(mapped: pa.Buffer) -> Iterator[memoryview]:
     return (whole[first : first + _PIECE] for first in range(0, len(whole), _PIECE))
 
 
-def _sums(mapped: pa.Buffer) -> list[str]:
-    return [_sum(piece) for piece in _pieces(mapped)]
+def _sums(path: Path) -> list[str]:
+    """Return the sums of a file's pieces; read, not mapped, so that it takes no memory."""
+    with path.open("rb") as file:
+        return [_sum(piece) for piece in iter(lambda: file.read(_PIECE), b"")]
 
 
-def _sum(piece: memoryview) -> str:
+def _sum(piece: memoryview | bytes) -> str:
     return hashlib.sha256(piece).hexdigest()
 
 

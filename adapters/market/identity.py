@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
+from adapters.market.bearers import ticker_changes
 from adapters.market.compiled import plain
 from adapters.market.facts import SCHEMAS, Facts
 from adapters.market.segments import Segment, Source, merged
@@ -56,9 +57,8 @@ def tickers(instruments: Iterable[str], facts: Facts) -> tuple[str, ...]:
     for row in facts["listings"].select(["instrument", "symbol"]).to_pylist():
         borne.setdefault(row["instrument"], set()).add(row["symbol"])
     found = {ticker for each in wanted for ticker in borne.get(each, {each})}
-    for row in facts["actions"].select(["instrument", "new_symbol", "withdrawn"]).to_pylist():
-        if row["instrument"] in wanted and row["new_symbol"] and not row["withdrawn"]:
-            found.add(row["new_symbol"])
+    changes = ticker_changes(facts)
+    found.update(row["new_symbol"] for row in changes if row["instrument"] in wanted)
     return tuple(sorted(found))
 
 

@@ -275,7 +275,7 @@ for change in tests.CHANGES:
 
 
 @pytest.mark.promise("disk-full")
-@pytest.mark.parametrize("step", [12, EVERY])
+@pytest.mark.parametrize("step", [20, EVERY])
 def test_a_killed_writer_leaves_the_old_set_or_the_new_one_and_the_next_one_goes_on(
     tmp_path: Path, step: int, request: pytest.FixtureRequest
 ) -> None:

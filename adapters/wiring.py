@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import SecretStr
+
 from adapters.broker.simulated import SimulatedBroker
 from adapters.calendar import ExchangeCalendar
 from adapters.client_ports import ClientPorts, ports_of_now, ports_of_run
@@ -28,25 +30,31 @@ from adapters.market.poisoned import (
     UNLISTED,
     PoisonedMarket,
 )
+from adapters.market.quality import quality_of
 from adapters.market.universe import UniverseMarket
 from adapters.masking.known import known_of
 from adapters.masking.session import Mask
 from adapters.mcp_client import open_tools
 from adapters.memory.run_memory import RunMemoryBook
 from adapters.model.baseline import BaselineModel
+from adapters.providers.pace import Limits
+from adapters.providers.registry import VendorPlan, as_sources, build_providers, system_timing
 from adapters.sampler.annealing import SimulatedAnnealing
 from adapters.store.connect import Store, open_store
 from config.catalogue import load_models
+from config.providers import load_providers
 from config.settings import Settings
 from config.version import code_version
 from interfaces.canaries import Bait, Future
 from interfaces.documents import DocumentSource
 from interfaces.market import MarketData
 from interfaces.model import ChatModel
+from interfaces.sources import Sources
 from schemas.base import to_micro
 from schemas.errors import BadConfiguration, Unavailable
 from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
+from schemas.quality import CoverageReport
 
 __all__ = [
     "ClientPorts",
@@ -72,6 +80,7 @@ class System:
     settings: Settings
     store: Store
     catalog: LocalCatalog
+    sources: Sources
     wall: SystemClock
     keyring: StoredKeyring
     documents: LocalDocuments
@@ -86,6 +95,11 @@ class System:
         if provider == "baseline":
             return BaselineModel(policy)
         raise BadConfiguration(f"no adapter serves the provider '{provider}'")
+
+    def quality(self, name: str) -> CoverageReport:
+        """Say which prices of a data set are sound, month by month; `NotFound`."""
+        table = self.catalog.open(name)
+        return quality_of(table, calendar(table.info().calendar), now=self.wall.now())
 
 
 EARLY = timedelta(days=2)
@@ -192,10 +206,12 @@ def open_system(settings: Settings) -> Generator[System]:
     home = settings.home.resolve()
     with closing(open_store(uri, home, database=settings.database)) as store:
         wall = SystemClock()
+        catalog = LocalCatalog(home)
         yield System(
             settings=settings,
             store=store,
-            catalog=LocalCatalog(home),
+            catalog=catalog,
+            sources=_sources(settings, catalog, wall),
             wall=wall,
             keyring=StoredKeyring(store.keys, pepper=load_pepper(home / "pepper"), wall=wall),
             documents=LocalDocuments(home / "documents"),
@@ -204,3 +220,34 @@ def open_system(settings: Settings) -> Generator[System]:
             models=tuple(load_models()),
             code_version=code_version(),
         )
+
+
+def _sources(settings: Settings, catalog: LocalCatalog, wall: SystemClock) -> Sources:
+    """Return the providers of `providers.yaml`; a vendor without its key is not set up."""
+    listed = load_providers()
+    plans = {
+        name: VendorPlan(
+            base_url=vendor.base_url,
+            limits=Limits(
+                per_minute=vendor.per_minute,
+                per_day=vendor.per_day,
+                attempts=vendor.attempts,
+                deadline_seconds=vendor.deadline_seconds,
+            ),
+            key=_secret(settings, f"{name}_api_key"),
+            adjusted=vendor.adjusted,
+        )
+        for name, vendor in listed.vendors.items()
+    }
+    built = build_providers(
+        plans,
+        home=settings.home.resolve(),
+        timing=system_timing(wall),
+        bundled=lambda: catalog.open("bundled"),
+    )
+    return as_sources(built, listed.order, plans)
+
+
+def _secret(settings: Settings, field: str) -> str | None:
+    value: SecretStr | None = getattr(settings, field, None)
+    return value.get_secret_value() if value else None

@@ -19,6 +19,7 @@ from api.access import Caller, guard
 from api.parts import ApiParts, attach
 from api.problems import RETRY_SECONDS, handle_problems, invalid
 from api.routes import register
+from orchestrator.datasets import DataDesk
 from orchestrator.jobs import Admission
 from schemas.api import Problem
 
@@ -103,6 +104,17 @@ def from_settings(host: str | None = None) -> Flask:
                 calendar=calendar,
                 models=system.models,
                 code_version=system.code_version,
+            ),
+            data=DataDesk(
+                library=system.catalog,
+                downloads=system.store.downloads,
+                jobs=system.store.jobs,
+                sources=system.sources,
+                check=system.catalog.check,
+                quality=system.quality,
+                told=system.catalog.import_report,
+                calendar=calendar,
+                wall=system.wall,
             ),
             wall=system.wall,
             host=host or settings.host,

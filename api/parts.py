@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from interfaces.clock import WallClock
 from interfaces.keyring import Keyring
 from interfaces.store import ArtifactStore, JobStore
+from orchestrator.datasets import DataDesk
 from orchestrator.jobs import Admission
 
 _NAME = "alphashield"
@@ -24,6 +25,7 @@ class ApiParts:
     artifacts: ArtifactStore
     keyring: Keyring
     admission: Admission
+    data: DataDesk
     wall: WallClock
     host: str = "127.0.0.1"
     rate_limit: str = "600 per minute"

@@ -15,6 +15,9 @@ from api import data, jobs, keys, pages
 from api.access import ADMINS, ANYONE, WRITERS, Access
 from schemas.api import (
     DataCoverage,
+    Deletion,
+    DownloadPage,
+    DownloadView,
     Health,
     JobPage,
     JobView,
@@ -22,13 +25,17 @@ from schemas.api import (
     KeyList,
     KeyView,
     ModelList,
+    ProviderList,
     SymbolList,
+    Validation,
 )
 from schemas.keys import Role
 from schemas.results import ResultsBundle
 
 V1 = "/api/v1"
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
+_BODY = (400, 413, 415, 503)
+"""What may be wrong with a body about data, or with the settings and the disk it needs."""
 _ALWAYS = {
     401: "No valid API key",
     403: "Not allowed",
@@ -85,6 +92,39 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{V1}/models", data.list_models, ANYONE, ModelList),
     Route("GET", f"{V1}/data/symbols", data.list_symbols, ANYONE, SymbolList, problems=(404,)),
     Route("GET", f"{V1}/data/coverage", data.show_coverage, ANYONE, DataCoverage, problems=(404,)),
+    Route("GET", f"{V1}/data/quota", data.show_quota, ANYONE, ProviderList),
+    Route("POST", f"{V1}/data/download", data.create_download, WRITERS, DownloadView, 202, _BODY),
+    Route("POST", f"{V1}/data/refresh", data.refresh_data, WRITERS, DownloadView, 202, _BODY),
+    Route("POST", f"{V1}/data/validate", data.validate_data, WRITERS, Validation, problems=_BODY),
+    Route(
+        "GET",
+        f"{V1}/data/download/status",
+        data.show_downloads,
+        ANYONE,
+        DownloadPage,
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        f"{V1}/data/download/cancel",
+        data.stop_download,
+        WRITERS,
+        DownloadView,
+        202,
+        (404, 409),
+    ),
+    Route(
+        "POST",
+        f"{V1}/data/download/resume",
+        data.resume_download,
+        WRITERS,
+        DownloadView,
+        202,
+        (404, 409),
+    ),
+    Route(
+        "DELETE", f"{V1}/data/range", data.delete_data, ADMINS, Deletion, problems=(404, 409, 503)
+    ),
     Route(
         "POST",
         f"{V1}/auth/keys",

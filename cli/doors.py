@@ -17,8 +17,10 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from interfaces.keyring import Keyring
     from interfaces.market import DataCatalog
     from interfaces.store import ArtifactStore, JobStore, TickStore
+    from orchestrator.datasets import DataDesk
     from orchestrator.jobs import Admission
     from schemas.canaries import CanaryReport
+    from schemas.downloads import Download
     from schemas.jobs import Job, RunProgress
     from schemas.market import ImportReport
 
@@ -45,6 +47,14 @@ class JobRunner(Protocol):
         ...
 
 
+class DownloadRunner(Protocol):
+    """The worker of downloads, as far as a terminal needs it."""
+
+    def see_through(self, download_id: str, watch: Callable[[Download], None]) -> Download:
+        """Run one stored download, or follow the worker that has it, until it rests."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """The ports of one open installation."""
@@ -55,9 +65,10 @@ class Doors:
     keyring: Keyring
     catalog: DataCatalog
     admission: Admission
+    data: DataDesk
     wall: WallClock
     worker: Callable[[threading.Event], JobRunner]
-    import_report: Callable[[str], ImportReport]
+    downloader: Callable[[threading.Event], DownloadRunner]
     canaries: Callable[[], CanaryReport]
 
 

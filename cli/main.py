@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     import threading
     from collections.abc import Generator
 
-    from cli.doors import JobRunner
+    from cli.doors import DownloadRunner, JobRunner
     from config.settings import Settings
     from schemas.canaries import CanaryReport
     from schemas.market import ImportReport
@@ -100,9 +100,21 @@ def _setup() -> Setup:
 @contextmanager
 def _open() -> Generator[Doors]:
     from adapters.wiring import calendar, open_system
+    from orchestrator.datasets import DataDesk
     from orchestrator.jobs import Admission
 
     with open_system(_settings()) as system:
+
+        def downloader(drain: threading.Event) -> DownloadRunner:
+            from datetime import timedelta
+
+            from orchestrator.downloads import Downloader, DownloadPorts
+
+            ports = DownloadPorts(
+                system.store.downloads, system.catalog, system.sources, system.wall
+            )
+            lease = timedelta(seconds=system.settings.lease_seconds)
+            return Downloader(ports, name=_worker_name(), lease=lease, drain=drain)
 
         def worker(drain: threading.Event) -> JobRunner:
             # The graph, the agents and the tool servers: most commands need none of them.
@@ -134,9 +146,20 @@ def _open() -> Generator[Doors]:
                 models=system.models,
                 code_version=system.code_version,
             ),
+            data=DataDesk(
+                library=system.catalog,
+                downloads=system.store.downloads,
+                jobs=system.store.jobs,
+                sources=system.sources,
+                check=system.catalog.check,
+                quality=system.quality,
+                told=system.catalog.import_report,
+                calendar=calendar,
+                wall=system.wall,
+            ),
             wall=system.wall,
             worker=worker,
-            import_report=system.catalog.import_report,
+            downloader=downloader,
             canaries=canaries,
         )
 

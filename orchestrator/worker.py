@@ -24,6 +24,7 @@ from mcp_servers.search import build_search_server
 from mcp_servers.toolkit import ToolServer
 from mcp_servers.trading import build_trading_server
 from orchestrator.canaries import Stage, run_canaries
+from orchestrator.downloads import Downloader, DownloadPorts
 from orchestrator.graph import build_graph
 from orchestrator.jobs import Admission, require_same, run_key, sessions_of, universe_of
 from orchestrator.lease import Lease, job_lease
@@ -79,7 +80,16 @@ class Worker:
         self._graph = build_graph()
 
     def run_forever(self) -> None:
-        """Claim and run jobs until drained; a tick under way is committed first."""
+        """Claim and run jobs, and downloads beside them, until drained.
+
+        A tick under way is committed first.
+        """
+        system = self._system
+        ports = DownloadPorts(system.store.downloads, system.catalog, system.sources, system.wall)
+        with Downloader(ports, name=self._name, lease=self._lease, drain=self._drain).beside():
+            self._run_jobs()
+
+    def _run_jobs(self) -> None:
         jobs, wall = self._system.store.jobs, self._system.wall
         while not self._drain.is_set():
             try:

@@ -14,9 +14,12 @@ from flask.testing import FlaskClient
 from adapters.clock import SystemClock
 from adapters.keyring import StoredKeyring, load_pepper
 from adapters.market.catalog import LocalCatalog
+from adapters.market.quality import quality_of
 from adapters.store.connect import Store, open_store
 from api.app import create_app
 from api.parts import ApiParts
+from interfaces.sources import Sources
+from orchestrator.datasets import DataDesk
 from orchestrator.jobs import Admission
 
 MODELS = ("baseline:buy-and-hold", "baseline:equal-weight", "baseline:rules")
@@ -52,12 +55,34 @@ def store(server: Store, home: Path) -> Iterator[Store]:
     opened.close()
 
 
+def build_desk(
+    store: Store, home: Path, admission: Admission, sources: Sources | None = None
+) -> DataDesk:
+    catalog = admission.catalog
+    assert isinstance(catalog, LocalCatalog)
+    wall = SystemClock()
+    return DataDesk(
+        library=catalog,
+        downloads=store.downloads,
+        jobs=store.jobs,
+        sources=sources or Sources(providers={}, order={}),
+        check=catalog.check,
+        quality=lambda name: quality_of(
+            catalog.open(name), catalog.calendar("XNYS"), now=wall.now()
+        ),
+        told=catalog.import_report,
+        calendar=catalog.calendar,
+        wall=wall,
+    )
+
+
 def build_parts(store: Store, home: Path, admission: Admission, **changes: Any) -> ApiParts:
     wall = SystemClock()
     keyring = StoredKeyring(
         store.keys, pepper=load_pepper(home / "pepper"), wall=wall, failures_per_minute=1_000_000
     )
     values: dict[str, Any] = {
+        "data": build_desk(store, home, admission),
         "jobs": store.jobs,
         "artifacts": store.artifacts,
         "keyring": keyring,

@@ -40,10 +40,21 @@ FIELDS = st.sampled_from(
     [
         *("models", "start_date", "end_date", "mode", "application", "data", "universe", "cash"),
         *("cadence", "seed", "mask", "costs", "limits", "name", "role", "extra"),
+        *("kinds", "symbols", "series", "providers", "calendar", "currency", "macro_start_date"),
     ]
 )
 SOUND = {"models": ["baseline:rules"], "start_date": "2020-01-02", "end_date": "2020-01-31"}
-DOCUMENTS = st.dictionaries(FIELDS, VALUES, max_size=4).map(lambda change: {**SOUND, **change})
+WANTED = {
+    "data": "mine",
+    "symbols": ["AAPL"],
+    "start_date": "2020-01-02",
+    "end_date": "2020-01-31",
+}
+DOCUMENTS = st.builds(
+    lambda sound, change: {**sound, **change},
+    st.sampled_from([SOUND, WANTED, {"data": "mine"}]),
+    st.dictionaries(FIELDS, VALUES, max_size=4),
+)
 BODIES = st.one_of(
     DOCUMENTS.map(lambda document: json.dumps(document).encode()),
     VALUES.map(lambda value: json.dumps(value).encode()),
@@ -57,7 +68,12 @@ HEADERS = st.dictionaries(
     max_size=2,
 )
 QUERIES = st.dictionaries(
-    st.sampled_from(["limit", "before", "state", "data", "x"]),
+    st.sampled_from(
+        [
+            *("limit", "before", "state", "data", "x", "id", "detail"),
+            *("symbols", "start", "end", "everything"),
+        ]
+    ),
     st.one_of(HOSTILE, st.text(max_size=12)),
     max_size=3,
 ).map(lambda query: {k: v.encode("utf-8", "replace").decode() for k, v in query.items()})

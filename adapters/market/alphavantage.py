@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ _FIELDS = {
     "low": "3. low",
     "close": "4. close",
     "adjusted": "5. adjusted close",
+    "dividend": "7. dividend amount",
     "split": "8. split coefficient",
 }
+_WORDS = {"DAILY", "PRICES", "PRICE", "ADJUSTED", "TIME", "SERIES", "DATA", "FULL", "COMPACT", "AV"}
 
 
 def read_alpha_vantage(path: Path) -> Iterator[RawRows]:
@@ -37,6 +40,7 @@ def read_alpha_vantage(path: Path) -> Iterator[RawRows]:
     ]
     meta = document.get("Meta Data")
     symbol = str(meta.get("2. Symbol", "")) if isinstance(meta, dict) else ""
+    _refuse_another(path, symbol)
     yield RawRows(path.name, np.arange(2, len(rows) + 2), _cells(rows, symbol or path.stem))
 
 
@@ -46,8 +50,9 @@ def _cells(rows: list[tuple[str, dict[str, Any]]], symbol: str) -> dict[str, Any
 
     adjusted = any(_FIELDS["adjusted"] in row for _, row in rows)
     fields = dict(_FIELDS) if adjusted else {name: _FIELDS[name] for name in PRICES}
-    if not all(_FIELDS["split"] in row for _, row in rows):
-        fields.pop("split", None)  # half a statement is none: the moves are looked at instead
+    for name in ("split", "dividend"):
+        if not all(_FIELDS[name] in row for _, row in rows):
+            fields.pop(name, None)  # half a statement is none: the moves are looked at instead
     fields["volume"] = "6. volume" if adjusted else "5. volume"
     cells: dict[str, Any] = {
         "date": pa.array([day for day, _ in rows], pa.string()),
@@ -56,6 +61,18 @@ def _cells(rows: list[tuple[str, dict[str, Any]]], symbol: str) -> dict[str, Any
     for name, key in fields.items():
         cells[name] = pa.array([str(row.get(key, "")) for _, row in rows], pa.string())
     return cells
+
+
+def _refuse_another(path: Path, symbol: str) -> None:
+    """Refuse a file that is named after one symbol and is about another."""
+    words = [word for word in re.split(r"[^A-Za-z.\-^=]+", path.stem) if word]
+    named = [word for word in words if word.isupper() and word not in _WORDS]
+    plain = re.sub(r"[.\-^=\d_ ]", "", symbol.upper())
+    about = {re.sub(r"[.\-^=]", "", word.upper()) for word in (*words, path.stem)}
+    if symbol and len(named) == 1 and plain not in about:
+        raise InvalidRequest(
+            f"{path.name} is about {symbol[:16]!r}, not about {named[0][:16]!r} as its name says"
+        )
 
 
 def _document(path: Path) -> dict[str, Any]:

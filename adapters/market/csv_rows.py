@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from adapters.market.days import slashed, why_not_month_first
 from adapters.market.rows import BrokenRow, RawRows, meanings
 from schemas.errors import InvalidRequest
 
 _HEAD = 1 << 16
-_BLOCK = 1 << 22
+_BLOCK = 1 << 19
 _MOST_BROKEN = 100_000  # in one block: this is no table, stop reading
 _DELIMITERS = ",;\t|"
 
@@ -24,8 +25,9 @@ def read_csv(path: Path) -> Iterator[RawRows | BrokenRow]:
     `InvalidRequest` when it is empty, no text, no table, or lacks a column.
     """
     source = path.name
-    names, delimiter = _header(path)
+    names, delimiter, sample = _header(path)
     columns = meanings(names, source)
+    month_first = any(map(slashed, sample)) and _month_first(path, (names, delimiter), columns)
     broken: list[BrokenRow] = []
     reader = _open(path, (len(names), delimiter), columns, broken)
     line = 2
@@ -37,7 +39,7 @@ def read_csv(path: Path) -> Iterator[RawRows | BrokenRow]:
                 candidates = candidates[~np.isin(candidates, list(skipped))]
             lines = candidates[: batch.num_rows]
             cells = {meaning: batch.column(f"c{index}") for meaning, index in columns.items()}
-            yield RawRows(source, lines, cells)
+            yield RawRows(source, lines, cells, month_first)
             if len(lines):
                 line = int(lines[-1]) + 1
             yield from [row for row in broken if row.line < line]
@@ -47,12 +49,28 @@ def read_csv(path: Path) -> Iterator[RawRows | BrokenRow]:
     yield from broken
 
 
-def _header(path: Path) -> tuple[list[str], str]:
+def _month_first(path: Path, shape: tuple[list[str], str], columns: dict[str, int]) -> bool:
+    """Tell that dates are `MM/DD/YYYY`; `InvalidRequest` where the whole column leaves it open."""
+    names, delimiter = shape
+    dates: set[str] = set()
+    try:
+        for batch in _open(path, (len(names), delimiter), {"date": columns["date"]}, []):
+            dates.update(batch.column(0).unique().to_pylist())
+    except ValueError as error:  # what Arrow raises
+        raise _not_a_table(path.name) from error
+    reason = why_not_month_first(dates)
+    if reason is not None:
+        raise InvalidRequest(f"{path.name} cannot be read: {reason}")
+    return True
+
+
+def _header(path: Path) -> tuple[list[str], str, list[str]]:
+    """Return the column names, the delimiter, and the cells of the first row."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head.strip():
         raise InvalidRequest(f"{path.name} is empty")
-    first, newline, _ = head.partition(b"\n")
+    first, newline, more = head.partition(b"\n")
     try:
         text = first.decode("utf-8-sig").rstrip("\r")
     except UnicodeDecodeError as error:
@@ -60,7 +78,9 @@ def _header(path: Path) -> tuple[list[str], str]:
     if (not newline and len(head) == _HEAD) or (not text.isprintable() and "\t" not in text):
         raise _not_a_table(path.name)
     delimiter = max(_DELIMITERS, key=text.count)
-    return next(csv.reader([text], delimiter=delimiter), []), delimiter
+    row = more.partition(b"\n")[0].decode("utf-8", "replace").rstrip("\r")
+    names, sample = (next(csv.reader([line], delimiter=delimiter), []) for line in (text, row))
+    return names, delimiter, sample
 
 
 def _open(

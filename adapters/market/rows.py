@@ -20,7 +20,13 @@ _NAMES = {
     "close": ["close", "closeprice", "last", "closelast"],
     "adjusted": ["adjclose", "adjustedclose", "closeadj", "closeadjusted"],
     "volume": ["volume", "vol"],
-    "split": ["splitcoefficient", "splitfactor"],
+    "split": ["splitcoefficient", "splitfactor", "stocksplits", "splitratio", "splits", "split"],
+    "dividend": ["dividendamount", "divcash", "cashdividend", "dividends", "dividend"],
+    "identifier": [
+        *("instrumentid", "permno", "permaticker", "figi", "compositefigi"),
+        *("cusip", "isin", "cik"),
+    ],
+    "known_time": ["knowntime", "knownat", "publishedat"],
 }
 """Column names by meaning, best first; compared without case, blanks and signs."""
 
@@ -30,12 +36,15 @@ class RawRows:
     """A block of rows of one file, cells as text; all arrays have the same length.
 
     `lines` is int64, the header being line 1. `cells` maps `date close` and what else there is of
-    `symbol open high low adjusted volume split` to Arrow string arrays.
+    `symbol open high low adjusted volume split dividend identifier known_time` to Arrow arrays of
+    strings, plain or dictionary-encoded; numbers may be float64 instead.
+    `month_first` tells that dates are `MM/DD/YYYY`, which is so for a whole file or not at all.
     """
 
     source: str
     lines: NDArray[np.int64]
     cells: dict[str, Any]
+    month_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +57,14 @@ class BrokenRow:
     reason: str
 
 
+def simplified(header: list[str]) -> list[str]:
+    """Return column names without case, blanks and signs."""
+    return ["".join(filter(str.isalnum, name.lower())) for name in header]
+
+
 def meanings(header: list[str], source: str) -> dict[str, int]:
     """Map each meaning to its column; `InvalidRequest` names what is missing or doubled."""
-    plain = ["".join(filter(str.isalnum, name.lower())) for name in header]
+    plain = simplified(header)
     found: dict[str, int] = {}
     for meaning, names in _NAMES.items():
         known = [name for name in names if name in plain]

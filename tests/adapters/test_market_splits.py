@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
+from arch.data import nasdaq, sp500
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from skfolio.datasets import load_sp500_dataset
 
+from adapters.market.arrays import PriceArrays
 from adapters.market.catalog import LocalCatalog
 from adapters.market.files import ImportOptions, import_dataset
-from schemas.errors import InvalidRequest
+from adapters.market.splits import StatedSplits, exact_ratio, find_splits
+from interfaces.market import Adjustment, MarketView, Reading
 from schemas.market import ImportReport
 from tests.adapters.test_market_import import DAYS, NYSE, good_lines, line, write
 
@@ -51,29 +58,46 @@ def test_a_split_that_nobody_adjusted_for_is_named_and_kept_as_data(tmp_path: Pa
     assert (report.rows_rejected, info.adjustment) == (0, "unknown")
 
 
-@pytest.mark.parametrize(("after", "ratio"), [(127.0, 4.0), (4900.0, 0.1)])
-def test_adjusting_divides_the_earlier_prices_alone(
-    tmp_path: Path, after: float, ratio: float
+def moved(view: MarketView, symbol: str, adjustment: Adjustment) -> NDArray[np.float64]:
+    return view.bars(symbol, how=Reading(adjustment)).close
+
+
+@pytest.mark.parametrize(
+    ("after", "ratio"), [(127.0, Decimal(4)), (4900.0, Decimal("0.1")), (33.0, Decimal(15))]
+)
+def test_adjusting_records_a_split_and_leaves_the_prices_as_traded(
+    tmp_path: Path, after: float, ratio: Decimal
 ) -> None:
     path = write(tmp_path / "p.csv", split_lines(after=after))
     imported(tmp_path, path, None)
-    raw = LocalCatalog(tmp_path).open("mine").view(AFTER)
+    before = LocalCatalog(tmp_path).open("mine").view(AFTER)
     report = imported(tmp_path, path, "adjust")
     market = LocalCatalog(tmp_path).open("mine")
     view = market.view(AFTER)
-    before = SPLIT_DAYS.index(SPLIT)
-    for name in ("open", "high", "low", "close", "volume"):
-        mine, was = getattr(view.bars("AAPL"), name), getattr(raw.bars("AAPL"), name)
-        factor = ratio if name == "volume" else 1 / ratio
-        assert mine[:before] == pytest.approx(was[:before] * factor, rel=1e-15)
-        assert mine[before:].tolist() == was[before:].tolist()
-        assert np.array_equal(getattr(view.bars("STAY"), name), getattr(raw.bars("STAY"), name))
+    (action,) = view.actions()
+    assert (action.kind, action.ex_date, action.ratio) == ("split", SPLIT, ratio)
+    assert action.inferred
+    assert NYSE.closes_at(date(2020, 8, 28)) == action.known_time < NYSE.opens_at(SPLIT)
+    assert np.array_equal(moved(view, "AAPL", "raw"), moved(before, "AAPL", "raw"))
+    raw, adjusted = (moved(view, "AAPL", how) for how in ("raw", "split"))
+    cut = SPLIT_DAYS.index(SPLIT)
+    assert adjusted[:cut] == pytest.approx(raw[:cut] / float(ratio), rel=1e-12)
+    assert adjusted[cut:].tolist() == raw[cut:].tolist()
+    assert moved(view, "STAY", "split").tolist() == moved(view, "STAY", "raw").tolist()
     info = market.info()
-    assert (info.adjustment, info.suspected_splits) == ("split", ())
-    assert any("adjusted for a split: AAPL 2020-08-31" in said for said in info.caveats)
-    assert any("carry the future in their level" in said for said in info.caveats)
-    assert "Whether prices are adjusted for dividends is not known." in info.caveats
+    assert (info.adjustment, info.suspected_splits, info.actions) == ("raw", (), 1)
+    assert any("inferred from the prices: AAPL 2020-08-31" in said for said in info.caveats)
+    assert "Dividends are not known: returns leave them out." in info.caveats
     assert info.data_hash == report.data_hash
+
+
+def test_nobody_sees_an_inferred_split_before_its_day(tmp_path: Path) -> None:
+    imported(tmp_path, write(tmp_path / "p.csv", split_lines()), "adjust")
+    market = LocalCatalog(tmp_path).open("mine")
+    for day in SPLIT_DAYS[: SPLIT_DAYS.index(SPLIT)]:
+        view = market.view(NYSE.opens_at(day))
+        assert view.actions() == ()
+        assert moved(view, "AAPL", "all").tolist() == moved(view, "AAPL", "raw").tolist()
 
 
 def test_an_accepted_move_is_said_and_suspected_no_more(tmp_path: Path) -> None:
@@ -116,8 +140,8 @@ def test_adjusting_undoes_any_splits_to_the_price(
         write(home / "p.csv", [bar(*row) for row in zip(DAYS, walk * level, strict=True)]),
         "adjust",
     )
-    bars = LocalCatalog(home).open("mine").view(NYSE.opens_at(date(2020, 8, 3))).bars("ABC")
-    assert bars.close == pytest.approx(whole, rel=1e-6)
+    view = LocalCatalog(home).open("mine").view(NYSE.opens_at(date(2020, 8, 3)))
+    assert moved(view, "ABC", "split") == pytest.approx(whole, rel=1e-6)
 
 
 def bar(day: date, price: float) -> str:
@@ -144,32 +168,106 @@ NAMES = ("open", "high", "low", "close")
 
 
 @pytest.mark.parametrize(
-    ("coefficient", "adjusted", "suspected"),
+    ("coefficient", "before", "split"),
     [
-        ("4.0", 125.0, []),  # the source adjusted
-        ("4.0", 500.0, [4.0]),  # it says so and did not
-        ("3.9", 500.0, [3.9]),  # its ratio, not the usual one near it
-        ("1.0", 500.0, []),  # it says that the move is real
+        ("4.0", 125.0, None),  # the source had adjusted its prices
+        ("4.0", 500.0, (4, 1)),  # it had not
+        ("3.9", 500.0, (39, 10)),  # its ratio, not the usual one near it
+        ("1.0", 500.0, None),  # it says that the move is real
     ],
 )
-def test_what_alpha_vantage_states_about_splits_is_not_guessed_at(
-    tmp_path: Path, coefficient: str, adjusted: float, suspected: list[float]
+@pytest.mark.promise("corporate-actions")
+def test_a_stated_split_is_recorded_where_the_prices_show_it(
+    tmp_path: Path, coefficient: str, before: float, split: tuple[int, int] | None
 ) -> None:
-    closes = [500.0 if day < SPLIT else 127.0 for day in SPLIT_DAYS]
-    adjust = [adjusted if day < SPLIT else 127.0 for day in SPLIT_DAYS]
+    closes = [before if day < SPLIT else 127.0 for day in SPLIT_DAYS]
     coefficients = [coefficient if day == SPLIT else "1.0" for day in SPLIT_DAYS]
-    (tmp_path / "AAPL.json").write_text(stated(closes, adjust, coefficients))
+    (tmp_path / "AAPL.json").write_text(stated(closes, closes, coefficients))
     report = imported(tmp_path, tmp_path / "AAPL.json", None)
-    assert [split.ratio for split in report.suspected_splits] == suspected
+    assert report.suspected_splits == ()
+    actions = LocalCatalog(tmp_path).open("mine").view(AFTER).actions()
+    assert [(each.new_units, each.old_units) for each in actions] == ([split] if split else [])
+    in_there = "a stated split is in the prices already and was not recorded: AAPL 2020-08-31"
+    assert (in_there in report.notes) == (before == 125.0)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "ratio"), [(0.0000095, 0.000001, "10:1"), (1.05e8, 1e9, "1:10")]
-)
-def test_an_adjustment_that_no_exact_price_can_hold_is_refused(
-    tmp_path: Path, before: float, after: float, ratio: str
+    ("written", "ratio"),
+    [
+        (4.0, (4, 1)), (0.1, (1, 10)), (1.5, (3, 2)), (0.0667, (1, 15)), (1.333333, (4, 3)),
+        (0.04, (1, 25)), (1.0463, (10463, 10000)), (2.5, (5, 2)), (1.05, (21, 20)),
+    ],
+)  # fmt: skip
+def test_a_rounded_ratio_is_whole_units_for_whole_units(
+    written: float, ratio: tuple[int, int]
 ) -> None:
-    path = write(tmp_path / "p.csv", [bar(DAYS[0], before), bar(DAYS[1], after)])
-    with pytest.raises(InvalidRequest, match=f"{ratio} split on 2020-06-02, prices of ABC"):
-        imported(tmp_path, path, "adjust")
-    assert not (tmp_path / "data").exists()
+    assert exact_ratio(written).as_integer_ratio() == ratio
+
+
+def panel(rng: np.random.Generator, sessions: int, volume: float = 1e6) -> PriceArrays:
+    """One stock without a split: ordinary moves, ranges and volumes."""
+    close = 80 * np.exp(np.cumsum(rng.normal(0, 0.012, sessions)))
+    opened = np.r_[close[0], close[:-1]] * np.exp(rng.normal(0, 0.004, sessions))
+    high, low = np.maximum(opened, close) * 1.006, np.minimum(opened, close) * 0.994
+    traded = volume * np.exp(rng.normal(0, 0.25, sessions))
+    days = np.array(NYSE.sessions(date(2015, 1, 2), date(2019, 12, 31))[:sessions], "datetime64[D]")
+    fields = [each[:, None] for each in (opened, high, low, close, traded)]
+    return PriceArrays(("ABC",), days, *fields)
+
+
+def with_split(arrays: PriceArrays, at: int, ratio: float, *, volume: bool) -> PriceArrays:
+    """Write the bars before row `at` in the units before a split."""
+    before = (np.arange(len(arrays.sessions)) < at)[:, None]
+    fields = {
+        name: np.where(before, getattr(arrays, name) * ratio, getattr(arrays, name))
+        for name in ("open", "high", "low", "close")
+    }
+    if volume:
+        fields["volume"] = np.where(before, arrays.volume / ratio, arrays.volume)
+    return replace(arrays, **fields)
+
+
+@pytest.mark.promise("dirty-prices")
+@pytest.mark.parametrize("ratio", [2, 3, 4, 7, 15, 20, 0.5, 0.1, 0.04])
+def test_large_splits_are_found_with_or_without_volume(ratio: float) -> None:
+    for seed in range(20):
+        arrays = with_split(
+            panel(np.random.default_rng(seed), 250), 120, ratio, volume=seed % 2 > 0
+        )
+        (found,) = find_splits(arrays, StatedSplits())
+        assert found.ratio == pytest.approx(ratio)
+        assert found.session == arrays.sessions[120].item()
+
+
+@pytest.mark.parametrize("ratio", [1.5, 1.25])
+def test_small_splits_need_volume_that_speaks_for_them(ratio: float) -> None:
+    found = 0
+    for seed in range(40):
+        arrays = panel(np.random.default_rng(seed), 250)
+        found += len(find_splits(with_split(arrays, 120, ratio, volume=True), StatedSplits()))
+        assert not find_splits(with_split(arrays, 120, 1.3, volume=False), StatedSplits())
+    assert found >= 30
+
+
+def test_a_collapse_amid_a_burst_of_trade_is_no_split() -> None:
+    for seed, ratio in enumerate((2.0, 0.5, 1.5, 3.0) * 5):
+        arrays = with_split(panel(np.random.default_rng(seed), 250), 120, ratio, volume=False)
+        arrays.volume[120:125] *= 40
+        assert not find_splits(arrays, StatedSplits())
+
+
+@pytest.mark.promise("dirty-prices")
+def test_no_split_is_suspected_in_real_prices_without_one() -> None:
+    for load in (sp500.load, nasdaq.load):
+        data = load().rename(columns=str.lower)
+        days = data.index.to_numpy().astype("datetime64[D]")
+        fields = [
+            data[name].to_numpy(dtype=float)[:, None]
+            for name in ("open", "high", "low", "close", "volume")
+        ]
+        assert not find_splits(PriceArrays(("INDEX",), days, *fields), StatedSplits())
+    stocks = load_sp500_dataset()
+    days = stocks.index.to_numpy().astype("datetime64[D]")
+    close = stocks.to_numpy(dtype=float)
+    arrays = PriceArrays(tuple(stocks.columns), days, *[close] * 4, np.full_like(close, np.nan))
+    assert not find_splits(arrays, StatedSplits())

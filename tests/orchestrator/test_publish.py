@@ -15,10 +15,11 @@ def test_symbols_whose_prices_end_before_the_run_are_named(
 ) -> None:
     days = NYSE.sessions(date(2020, 1, 2), date(2020, 3, 31))
     rows = ["date,symbol,open,high,low,close,volume"]
-    for day in days:
-        rows.append(f"{day},LIVE,10,10.5,9.5,10.2,1000")
+    for n, day in enumerate(days):
+        close = 10 + n % 7 / 10
+        rows.append(f"{day},LIVE,10,11,9.5,{close},{1000 + n}")
         if day <= date(2020, 2, 3):
-            rows.append(f"{day},GONE,20,20.5,19.5,20.2,1000")
+            rows.append(f"{day},GONE,20,21,19.5,{close + 10},{1000 + n}")
     source = tmp_path / "prices.csv"
     source.write_text("\n".join(rows))
     import_dataset(source, "ended", home=home)

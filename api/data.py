@@ -77,7 +77,7 @@ def refresh_data(body: RefreshRequest) -> Response:
     """
     desk = parts().data
     try:
-        wanted = refresh_request(body.data, desk, body.providers)
+        wanted = refresh_request(body, desk)
     except NotFound as error:  # the address exists; it is the request that names what does not
         raise InvalidRequest(str(error)) from error
     return _accepted(submit_download(wanted, desk))

@@ -47,7 +47,7 @@ def coverage(
         from orchestrator.report.coverage import coverage_page
 
         prepare(html.parent)
-        write(html.parent, {html.name: coverage_page(found.detail)})
+        write(html.parent, {html.name: coverage_page(found.detail).encode()})
     if as_json:
         print_json(found.model_copy(update={"detail": None}) if html else found)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,8 +16,10 @@ from cli.running import draining
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from collections.abc import Callable, Generator
 
-    from schemas.downloads import Download, DownloadRequest
+    from schemas.base import Message
+    from schemas.downloads import Download
 
+_M = TypeVar("_M", bound="Message")
 _STOPPING = "stopping; what was fetched is kept ..."
 _EXIT_CODES = {
     "completed": DONE,
@@ -87,7 +89,7 @@ def download(
                 doors,
                 {
                     "data": name,
-                    "kinds": kinds.split(",") if kinds else _kinds(symbols, series),
+                    "kinds": _listed(kinds) if kinds else _kinds(symbols, series),
                     "symbols": _listed(symbols),
                     "series": _listed(series),
                     "start_date": start,
@@ -104,16 +106,28 @@ def refresh(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The data set.")],
     *,
+    kinds: Annotated[
+        str | None, typer.Option(help="Only these of `bars,actions,macro,news`.")
+    ] = None,
     provider: Provider = None,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
     """Bring a data set up to yesterday: every symbol and series, restated values too."""
+    from schemas.api import RefreshRequest
+
+    wanted = _checked(
+        RefreshRequest,
+        {
+            "data": name,
+            "kinds": _listed(kinds) if kinds else None,
+            "providers": _listed(provider) if provider else None,
+        },
+    )
     with opened(context) as doors:
         from orchestrator.datasets import refresh_request, submit_download
 
-        names = tuple(_listed(provider)) if provider else None
-        found = submit_download(refresh_request(name, doors.data, names), doors.data)
+        found = submit_download(refresh_request(wanted, doors.data), doors.data)
         _run(doors, found, wait=not no_wait, as_json=as_json)
 
 
@@ -188,21 +202,26 @@ def _resumed(doors: Doors, download_id: str) -> Download:
 
 
 def _submitted(doors: Doors, fields: dict[str, Any]) -> Download:
-    from pydantic import ValidationError
-
     from orchestrator.datasets import submit_download
     from schemas.downloads import DownloadRequest
     from schemas.errors import InvalidRequest
-    from schemas.validation import sentence_of
 
     for field in ("data", "start_date"):
         if fields[field] is None:
             raise InvalidRequest(f"{_OPTIONS[field]} is missing")
+    return submit_download(_checked(DownloadRequest, fields), doors.data)
+
+
+def _checked(kind: type[_M], fields: dict[str, Any]) -> _M:
+    from pydantic import ValidationError
+
+    from schemas.errors import InvalidRequest
+    from schemas.validation import sentence_of
+
     try:
-        request: DownloadRequest = DownloadRequest.model_validate(fields)
+        return kind.model_validate(fields)
     except ValidationError as error:
         raise InvalidRequest(sentence_of(error, _OPTIONS)) from error
-    return submit_download(request, doors.data)
 
 
 def _run(doors: Doors, download: Download, *, wait: bool, as_json: bool) -> None:

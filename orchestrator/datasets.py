@@ -16,6 +16,7 @@ from schemas.api import (
     DataCoverage,
     ProviderList,
     ProviderView,
+    RefreshRequest,
     SymbolCoverage,
     Validation,
 )
@@ -122,15 +123,14 @@ def admit_download(request: DownloadRequest, desk: DataDesk) -> None:
         desk.calendar(request.calendar)
 
 
-def refresh_request(
-    name: str, desk: DataDesk, providers: tuple[str, ...] | None = None
-) -> DownloadRequest:
+def refresh_request(wanted: RefreshRequest, desk: DataDesk) -> DownloadRequest:
     """Return what brings a data set up to yesterday.
 
     Bars and actions of every symbol from a few sessions before the last one on hand, and every
-    macro series. Symbols that stopped trading are left out; news is asked for where the set has
-    texts and somebody offers them.
+    macro series, unless fewer kinds are wanted. Symbols that stopped trading are left out; news is
+    asked for where the set has texts and somebody offers them.
     """
+    name, providers = wanted.data, wanted.providers
     _writable(name)
     info = desk.library.open(name).info()
     reach = desk.library.coverage(name)
@@ -150,7 +150,7 @@ def refresh_request(
         kinds.append("news")
     return DownloadRequest(
         data=name,
-        kinds=tuple(kinds),
+        kinds=wanted.kinds or tuple(kinds),
         symbols=tuple(sorted(symbol for symbol, _, last, _ in reach if last >= stale)),
         series=info.macro,
         start_date=start,
@@ -275,7 +275,9 @@ def _offered(kind: FactKind, names: Sequence[str] | None, desk: DataDesk) -> Non
     wanted = sources.order.get(kind, ())
     hints = "; ".join(sources.unset[name] for name in wanted if name in sources.unset)
     raise BadConfiguration(
-        f"no provider that is set up offers {kind}" + (f": {hints}" if hints else "")
+        f"no provider that is set up offers {kind}"
+        + (f" ({hints})" if hints else "")
+        + ": set one up, or leave that kind out"
     )
 
 

@@ -204,6 +204,9 @@ class RefreshRequest(Message):
     """Which data set to bring up to yesterday."""
 
     data: DatasetName
+    kinds: tuple[FactKind, ...] | None = Field(
+        default=None, min_length=1, description="all that the set has when left out"
+    )
     providers: tuple[ProviderName, ...] | None = Field(
         default=None, description="in order of preference; the configured order when left out"
     )

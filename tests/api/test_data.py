@@ -155,7 +155,8 @@ def test_without_a_provider_that_is_set_up_the_settings_are_named(
     refused = client.post(f"{DATA}/download", json=BODY)
     assert refused.status_code == 503
     assert refused.get_json()["detail"] == (
-        "no provider that is set up offers bars: ALPHAVANTAGE_API_KEY is not set"
+        "no provider that is set up offers bars (ALPHAVANTAGE_API_KEY is not set): set one up, or "
+        "leave that kind out"
     )
 
 
@@ -177,7 +178,9 @@ def test_a_refresh_asks_from_a_few_sessions_back_to_yesterday(
     assert (wanted["start_date"], wanted["end_date"]) == ("2023-12-28", yesterday.isoformat())
     assert wanted["symbols"] == ["AA", "BB"]
     assert wanted["kinds"] == ["bars", "actions"]
-    for body in ({"data": "bundled"}, {"data": "nothing"}):
+    only = asked.post(f"{DATA}/refresh", json={"data": "mine", "kinds": ["bars"]})
+    assert only.get_json()["request"]["kinds"] == ["bars"]
+    for body in ({"data": "bundled"}, {"data": "nothing"}, {"data": "mine", "kinds": []}):
         assert asked.post(f"{DATA}/refresh", json=body).status_code == 422
 
 

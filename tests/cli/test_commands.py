@@ -138,7 +138,7 @@ def test_prices_of_ones_own_are_imported_checked_and_simulated_on(run: Run, tmp_
     assert imported.code == 0, imported.err
     assert (imported.json["rows_kept"], imported.json["rows_rejected"]) == (3, 1)
     assert run("data", "import", "mine.csv", "--name", "mine").code == 3
-    said = run("data", "validate", "--data", "mine").out
+    said = run("data", "validate", "mine").out
     assert "'mine': 3 of 4 rows kept, 1 symbol, data hash" in said
     ran = run(
         *("simulate", "--models", "baseline:buy-and-hold", "--data", "mine", "--json"),

@@ -34,7 +34,7 @@ def test_a_split_is_never_booked_as_a_loss_silently(run: Run, tmp_path: Path) ->
     assert said.code == 0, said.err
     assert "prices look unadjusted: ZZZ 2021-06-15 moved by 15:1" in said.out
     assert "`--splits accept`" in said.out
-    assert "prices look unadjusted" in run("data", "validate", "--data", "raw").out
+    assert "prices look unadjusted" in run("data", "validate", "raw").out
     refused = held(run, "raw")
     assert refused.code == 2
     assert "ZZZ moved on 2021-06-15 as if by a 15:1 split" in refused.err
@@ -60,7 +60,7 @@ def test_what_was_done_with_the_rows_is_said(run: Run, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "good.csv").write_text(HEADER + "".join(rows()[::-1]))
     (folder / "bad.csv").write_text("date,volume\n2021-06-01,5\n")
-    for words in (("import", "in", "--name", "told"), ("validate", "--data", "told")):
+    for words in (("import", "in", "--name", "told"), ("validate", "told")):
         said = run("data", *words).out
         assert "rows were not in order of date and have been sorted" in said
         assert "a file was left out: bad.csv lacks the column close" in said
@@ -80,6 +80,6 @@ def test_few_refusals_are_counted_and_many_are_a_warning(run: Run, tmp_path: Pat
     spoilt = [good[at].replace("2021-", "soon-") for at in range(3)]
     (tmp_path / "many.csv").write_text(HEADER + "".join([*spoilt, *good, double, other]))
     run("data", "import", "many.csv", "--name", "many")
-    many = run("data", "validate", "--data", "many").out
+    many = run("data", "validate", "many").out
     assert "WARNING: 5 rows refused, 10 % of all: date is not an ISO date (3); " in many
     assert "row contradicts an earlier one of the same symbol and session (1)" in many

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import data, doctor, jobs, keys, ledger, mcp, serve, simulate
+from cli import audit, data, doctor, jobs, keys, ledger, mcp, serve, simulate
 from cli.doors import Doors, Root, Setting, Setup
 from cli.group import Commands
 from cli.output import print_line
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
 
     from cli.doors import DownloadRunner, JobRunner
     from config.settings import Settings
+    from orchestrator.prompt_audit import PromptAudit
     from schemas.canaries import CanaryReport
     from schemas.market import ImportReport
 
@@ -45,6 +46,17 @@ for _name, _commands in (
     ("ledger", ledger.app),
 ):
     app.add_typer(_commands, name=_name)
+
+
+def _listen(name: str) -> tuple[PromptAudit, ...]:
+    from adapters.wiring import open_system
+    from orchestrator.worker import Worker
+
+    with open_system(_settings()) as system:
+        return Worker(system, name=_worker_name()).audit(name)
+
+
+app.command()(audit.command(_listen))
 
 
 @app.callback()

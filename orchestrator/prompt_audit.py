@@ -6,11 +6,13 @@ each tick against the one that was committed: what is heard then is what was sai
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 from interfaces.model import (
     ChatMessage,
@@ -21,7 +23,8 @@ from interfaces.model import (
     ToolSpec,
     Turn,
 )
-from interfaces.store import JobStore
+from interfaces.store import JobStore, TickStore
+from orchestrator.simulation import Simulation
 from schemas.base import Message, canonical_json
 from schemas.errors import NotFound, UntrustworthyData
 from schemas.jobs import Job, RunProgress
@@ -31,6 +34,16 @@ Search = Callable[[str], Iterable[tuple[str, str]]]
 """Finds (kind, what) in a text: names, tickers and dates of the run's data set."""
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+class Assemble(Protocol):
+    """Builds a run to be repeated on this store, overheard."""
+
+    def __call__(
+        self, job: Job, run: RunProgress, replay: Replay
+    ) -> AbstractAsyncContextManager[Simulation]:
+        """Open the run for the length of a `with` block."""
+        ...
 
 
 class Finding(Message):
@@ -55,13 +68,33 @@ class PromptAudit(Message):
     findings: tuple[Finding, ...]
 
 
-def runs_named(name: str, jobs: JobStore) -> tuple[Job, tuple[RunProgress, ...]]:
-    """Return the job of that id with its runs, or the job of a run of that id with that run."""
+def listen_again(
+    name: str, jobs: JobStore, ticks: TickStore, *, assemble: Assemble
+) -> tuple[PromptAudit, ...]:
+    """Repeat the runs of a job, or the run, of that id, and return what their models were sent.
+
+    `NotFound`; `UntrustworthyData` when a run comes out otherwise than it is stored.
+    """
+    job, runs = _runs_named(name, jobs)
+
+    async def repeat(run: RunProgress) -> PromptAudit:
+        replay = Replay(tuple(ticks.ticks(run.run_id)))
+        async with assemble(job, run, replay) as simulation:
+            await simulation.run(on_tick=lambda _, __: None, should_stop=replay.is_over)
+        return replay.audit(job, run)
+
+    return tuple(asyncio.run(repeat(run)) for run in runs)
+
+
+def _runs_named(name: str, jobs: JobStore) -> tuple[Job, tuple[RunProgress, ...]]:
     try:
         job = jobs.get(name)
     except NotFound:
         job = jobs.get(name.rpartition("-")[0])
-        return job, tuple(run for run in job.runs if run.run_id == name)
+        runs = tuple(run for run in job.runs if run.run_id == name)
+        if not runs:
+            raise NotFound(f"there is no run '{name}'") from None
+        return job, runs
     return job, job.runs
 
 

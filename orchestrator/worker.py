@@ -30,7 +30,7 @@ from orchestrator.jobs import Admission, require_same, run_key, sessions_of, uni
 from orchestrator.lease import Lease, job_lease
 from orchestrator.lease_watch import LeaseWatch
 from orchestrator.loan_life import loan_of
-from orchestrator.prompt_audit import PromptAudit, Replay, runs_named
+from orchestrator.prompt_audit import PromptAudit, Replay, listen_again
 from orchestrator.publish import Prices, Stamp, publish
 from orchestrator.simulation import RunParts, RunPlan, Simulation
 from schemas.canaries import CanaryReport
@@ -155,14 +155,8 @@ class Worker:
 
         The runs are repeated in memory as far as they were committed; nothing is written.
         """
-        job, runs = runs_named(name, self._system.store.jobs)
-        return tuple(asyncio.run(self._overhear(job, run)) for run in runs)
-
-    async def _overhear(self, job: Job, run: RunProgress) -> PromptAudit:
-        replay = Replay(tuple(self._system.store.ticks.ticks(run.run_id)))
-        async with self._assemble(job, run, replay) as simulation:
-            await simulation.run(on_tick=lambda _, __: None, should_stop=replay.is_over)
-        return replay.audit(job, run)
+        store = self._system.store
+        return listen_again(name, store.jobs, store.ticks, assemble=self._assemble)
 
     def _work(self, job: Job, watch: Watch) -> None:
         jobs, wall = self._system.store.jobs, self._system.wall

@@ -50,6 +50,7 @@ class Codebook:
         self.known = known
         self.shift = _pick(_twins(known.years), _number(key, "years"))
         self._instruments = dict(known.instruments)
+        self._factors: dict[str, Decimal] = {}
         self._aliases = _codes(key, {*known.instruments, *known.names, *known.words})
         self._tickers = {alias: ticker for ticker, alias in self._aliases.items()}
 
@@ -75,6 +76,12 @@ class Codebook:
 
     def factor(self, ticker: str) -> Decimal:
         """Return how many real units one masked unit is: a power of two, 2 at least."""
+        known = self._factors.get(ticker)
+        if known is None:
+            known = self._factors[ticker] = self._factor(ticker)
+        return known
+
+    def _factor(self, ticker: str) -> Decimal:
         base = ticker.partition(".")[0] if ticker.endswith(REUSED) else ticker
         instrument = self._instruments.get(ticker) or self._instruments.get(base, base)
         exponent = 1 + _number(self._key, "unit", instrument) % _LARGEST_EXPONENT

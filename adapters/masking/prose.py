@@ -50,6 +50,7 @@ _MASKED = re.compile(
             r"(?P<link>(?:https?://|www\.)[^\s\"'<>)]+|[\w.+-]+@[\w-]+\.[\w.]+)",
             r"(?P<mark>\$)(?P<cash>[A-Z]{1,6}(?:[.-][A-Z0-9])?)(?![A-Za-z0-9])",
             rf"(?P<market>{_MARKETS}\s?:\s?)(?P<listed>[A-Z0-9]{{1,6}}(?:[.-][A-Z0-9])?)(?![A-Za-z0-9])",
+            r"(?P<index>\^[A-Z][A-Z0-9]{1,7})(?![A-Za-z0-9])",
             *_DATES,
             r"(?P<word>[^\W_]+)",
         )
@@ -184,11 +185,11 @@ class Prose:
             entry, end = self._named(text, found, also)
             written = text[found.start() : end]
             return _Piece(written, written if entry is None else entry.alias, entry)
-        if ticker := found["cash"] or found["listed"]:
+        if ticker := found["cash"] or found["listed"] or found["index"]:
             if self._book.ticker(ticker) is not None:
                 return _Piece(written, written)  # an alias already
             entry = _Entry(_MASKED, ticker, self._book.alias(ticker), "ticker")
-            return _Piece(written, (found["mark"] or found["market"]) + entry.alias, entry)
+            return _Piece(written, (found["mark"] or found["market"] or "") + entry.alias, entry)
         if not years and found["bare"]:
             return _Piece(written, written)
         whole = len(found[_year_group(found)]) == 4
@@ -224,7 +225,7 @@ class Prose:
 
 def _spelled(name: str, ending: str = "") -> re.Pattern[str]:
     """Return a pattern of a name in any case, or capitalised where small it is another word."""
-    parts = r"[\s-]+".join(re.escape(part) for part in name.split()) + ending
+    parts = r"[\s-]+".join(re.escape(part) for part in re.split(r"[\s-]+", name)) + ending
     if name.casefold() in well_known().capitalised:
         return re.compile(f"{parts}|{re.escape(name.upper())}")
     return re.compile(parts, re.IGNORECASE)

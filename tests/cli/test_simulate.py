@@ -82,7 +82,7 @@ def test_a_loan_is_decided_and_serviced(run: Run) -> None:
         (("--mode", "loan"), "loan mode needs --application, trading mode takes none"),
         (("--application", BORROWER), "loan mode needs --application, trading mode takes none"),
         (("--mode", "loan", "--application", "none.json"), "none.json cannot be read"),
-        (("--mask",), "masking is not available yet: leave --mask out"),
+        (("--mask", "--mode", "loan"), "loan mode needs --application, trading mode takes none"),
         (("--seed", "many"), "--seed"),
         (("--colour", "blue"), "No such option"),
     ],

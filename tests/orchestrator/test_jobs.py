@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from orchestrator.worker import Worker, admission_of
 from schemas.errors import AlphaShieldError, Conflict, InvalidRequest, NotFound
 from schemas.jobs import Job, SimulationRequest
 from schemas.market import SuspectedSplit
+from schemas.orders import CostModel
 from tests.orchestrator.markets import DAYS, NYSE, OneMarket, Overheard, market
 from tests.orchestrator.runs import MARIA, UNIVERSE, Later, lending, queue, run, small_loan, trading
 
@@ -73,7 +75,24 @@ REFUSED: list[tuple[str, dict[str, Any], type[AlphaShieldError], str]] = [
         InvalidRequest,
         "2060",
     ),
-    ("a mask", {"mask": True}, InvalidRequest, "not available yet"),
+    (
+        "whole units behind a mask",
+        {"mask": True, "costs": CostModel(fractional=False)},
+        InvalidRequest,
+        "whole units cannot be masked",
+    ),
+    (
+        "a commission per share behind a mask",
+        {"mask": True, "costs": CostModel(commission_per_share=Decimal("0.005"))},
+        InvalidRequest,
+        "a commission per share cannot be masked",
+    ),
+    (
+        "a loan behind a mask",
+        {"mask": True, "mode": "loan", "application": small_loan()},
+        InvalidRequest,
+        "a loan cannot be masked",
+    ),
 ]
 
 

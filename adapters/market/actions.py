@@ -27,6 +27,8 @@ from schemas.market import SuspectedSplit
 Key = tuple[str, date]
 _ENDING = ("ticker_change", "delisting", "cash_merger")
 _SAID = 20
+_APART = 0.01  # closes are rounded to a cent, dividends to a tenth
+_DISAGREEING = "the adjusted close moves otherwise than by the stated splits and dividends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +116,7 @@ class ActionWriter:
 
     def write(self, said: Statements, inferred: Iterable[SuspectedSplit]) -> list[CorporateAction]:
         """Return all actions: those of the table, of the rows, of changed tickers, and inferred."""
-        shown = set(said.judged.shown)
-        for instrument, action in said.table:
-            self._of_table(instrument, action, said, shown)
-        for (instrument, day), ratio in said.splits.ratios.items():
-            if (instrument, day) in shown and not self._has(
-                instrument, day, "split", "stock_dividend"
-            ):
-                self._split(instrument, day, exact_ratio(ratio))
-        for (instrument, day), cash in said.dividends.items():
-            if not self._has(instrument, day, "cash_dividend"):
-                self._dividend(instrument, day, cash, said)
+        self._state(said)
         for each in inferred:
             ratio = exact_ratio(each.ratio)
             self._split(each.symbol, each.session, ratio, inferred=True)
@@ -132,11 +124,27 @@ class ActionWriter:
             day = EPOCH + timedelta(days=later.begins or later.first)
             if not self._has(earlier.instrument, day, "ticker_change"):
                 self._add(earlier.instrument, "ticker_change", day, new_symbol=later.symbol)
+        disagreeing = cross_check(self.compared, said)
+        if disagreeing:
+            self._left_out[_DISAGREEING] = disagreeing
         for reason, those in self._left_out.items():
             more = f" and {len(those) - _SAID} more" if len(those) > _SAID else ""
             self.notes.append(f"{reason}: {', '.join(those[:_SAID])}{more}")
         self._note_splits(said.judged)
         return [action for actions in self._made.values() for action in actions]
+
+    def _state(self, said: Statements) -> None:
+        """Add what the table says, then what the rows say beyond it."""
+        shown = set(said.judged.shown)
+        for instrument, action in said.table:
+            self._of_table(instrument, action, said, shown)
+        for (instrument, day), ratio in said.splits.ratios.items():
+            told = self._has(instrument, day, "split", "stock_dividend")
+            if (instrument, day) in shown and not told:
+                self._split(instrument, day, exact_ratio(ratio))
+        for (instrument, day), cash in said.dividends.items():
+            if not self._has(instrument, day, "cash_dividend"):
+                self._dividend(instrument, day, cash, said)
 
     def _note_splits(self, judged: JudgedSplits) -> None:
         what = {
@@ -218,6 +226,35 @@ class ActionWriter:
                 **values,
             )
         )
+
+
+def cross_check(compared: Compared, said: Statements) -> list[str]:
+    """Return where the source's adjusted closes move otherwise than by what it states."""
+    if compared.adjusted is None:
+        return []
+    arrays, shown = compared.arrays, set(said.judged.shown)
+    splits, cash = (np.full(arrays.close.shape, fill) for fill in (1.0, 0.0))
+    column_of = {instrument: column for column, instrument in enumerate(arrays.symbols)}
+    for grid, stated in ((splits, said.splits.ratios), (cash, said.dividends)):
+        for (instrument, day), value in stated.items():
+            row = int(arrays.sessions.searchsorted(np.datetime64(day, "D")))
+            if row < len(grid) and (grid is cash or (instrument, day) in shown):
+                grid[row, column_of[instrument]] = value
+    found: list[str] = []
+    for instrument, column in column_of.items():
+        rows = np.flatnonzero(~np.isnan(compared.adjusted[:, column] + arrays.close[:, column]))
+        close = arrays.close[rows, column]
+        scale = compared.adjusted[rows, column] / close
+        if len(rows) < 2 or not np.ptp(scale) > 0:  # it adjusts for nothing
+            continue
+        split, paid = splits[rows, column][1:], cash[rows, column][1:]
+        stated = (1 - paid * split / close[:-1]) / split
+        odd = np.flatnonzero(np.abs(scale[:-1] / scale[1:] / stated - 1) > _APART)
+        if len(odd):
+            count = "1 day" if len(odd) == 1 else f"{len(odd)} days"
+            day = arrays.sessions[rows[odd[0] + 1]]
+            found.append(f"{instrument} on {count}, first {day}")
+    return found
 
 
 def changes(instruments: Instruments) -> list[tuple[Bearing, Bearing]]:

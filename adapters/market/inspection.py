@@ -62,26 +62,20 @@ def inspect_prices(
 
 
 def _stacked(arrays: PriceArrays, calendar: TradingCalendar, *, close_only: bool) -> StackedBars:
-    present = ~np.isnan(_down(arrays.close))
+    fields = {name: _down(getattr(arrays, name)) for name in ("close", "volume")}
     if not close_only:
-        for values in (arrays.open, arrays.high, arrays.low):
-            present |= ~np.isnan(_down(values))
+        fields |= {name: _down(getattr(arrays, name)) for name in ("open", "high", "low")}
+    present = np.zeros_like(fields["close"], dtype=np.bool_)
+    for name in fields.keys() - {"volume"}:
+        present |= ~np.isnan(fields[name])
     columns, rows = np.nonzero(present)
     days = arrays.sessions.astype("datetime64[D]")
     expected = _expected(days, calendar)
-    close = _down(arrays.close)[present]
-
-    def pick(values: Floats) -> Floats:
-        return close if close_only else _down(values)[present]
-
+    picked = {name: values[present] for name, values in fields.items()}
     stack = BarStack(
         offsets=np.concatenate([[0], np.cumsum(present.sum(axis=1))]),
         session=np.searchsorted(expected, days)[rows],
-        open=pick(arrays.open),
-        high=pick(arrays.high),
-        low=pick(arrays.low),
-        close=close,
-        volume=_down(arrays.volume)[present],
+        **{name: picked.get(name, picked["close"]) for name in FIELDS},
     )
     return StackedBars(arrays.symbols, days, expected, stack, rows, columns)
 

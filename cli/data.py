@@ -221,7 +221,7 @@ def _print_quality(quality: Sequence[InstrumentQuality]) -> None:
     odd.sort(key=lambda each: (-each.rejected, -each.warned, -each.missing, each.symbol))
     print_table(
         "what is odd",
-        ("instrument", "first", "last", ">bars", ">missing", ">refused", ">warned", "why"),
+        ("instrument", "first", "last", ">bars", ">missing", ">quarantined", ">warned", "why"),
         (
             (
                 each.symbol,

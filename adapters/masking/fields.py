@@ -127,6 +127,36 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "prices_get_clock": Tool(
             {}, _fields(date="as_of session session_opens_at session_closes_at previous_session")
         ),
+        "prices_get_corporate_actions": Tool(
+            _fields(symbol="symbol", date="start end"),
+            _fields(
+                {
+                    "actions": _fields(
+                        symbol="symbol new_symbol",
+                        date="ex_date known_time",
+                        price="cash",
+                        plain="kind new_units old_units inferred",
+                    )
+                },
+                date="as_of",
+                plain="currency",
+            ),
+        ),
+        "prices_get_universe": Tool(
+            _fields(plain="universe"),
+            _fields(date="as_of", plain="universe", symbol="members"),
+        ),
+        "prices_list_macro_series": Tool(
+            {},
+            _fields(
+                {"series": _fields(plain="series values", date="first_period last_period")},
+                date="as_of",
+            ),
+        ),
+        "prices_get_macro_series": Tool(
+            _fields(plain="series vintage", date="start end"),
+            _fields(date="as_of periods published", plain="series values"),
+        ),
         "search_news": _SEARCH,
         "search_documents": _SEARCH,
         "memory_remember": Tool(

@@ -23,6 +23,7 @@ from schemas.errors import UntrustworthyData
 from schemas.jobs import Job, SimulationRequest
 from schemas.tick import Tick
 from tests.orchestrator.runs import finish, look, queue, run, ticks_of, trading
+from tests.orchestrator.test_corporate_actions import as_traded, asked, on
 
 pytestmark = pytest.mark.usefixtures("looked")
 
@@ -142,6 +143,17 @@ def test_whatever_is_asked_for_the_books_are_the_same(system: System, number: in
 @pytest.mark.parametrize("number", range(3, 60))
 def test_whatever_else_is_asked_for_the_books_are_the_same(system: System, number: int) -> None:
     assert_same(system, *both(system, random_request(number)))
+
+
+def test_corporate_actions_do_to_a_masked_run_what_they_do_to_a_plain_one(
+    system: System,
+) -> None:
+    there = on(system, as_traded())  # a split, dividends, a change of ticker, a merger for cash
+    request = asked("baseline:rules", start_date=date(2020, 2, 10), end_date=date(2020, 3, 18))
+    plain, masked = both(there, request)
+    assert_same(there, plain, masked)
+    (audit,) = Worker(there, name="auditor").audit(masked.job_id)
+    assert audit.findings == ()
 
 
 @pytest.fixture

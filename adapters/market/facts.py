@@ -154,12 +154,20 @@ def flags(table: pa.Table, column: str) -> NDArray[np.bool_]:
 
 
 def codes(table: pa.Table, column: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Return a column of words as positions in a list, -1 where it is null, and that list."""
+    """Return a column of words as positions in a sorted list, -1 where it is null, and the list.
+
+    Sorted, so that no word that comes later changes the order of the others.
+    """
     words = table.column(column)
     if not pa.types.is_dictionary(words.type):
         words = words.dictionary_encode()
     coded: Any = words.unify_dictionaries().combine_chunks()
-    return _plain(coded.indices.cast(pa.int64()).fill_null(-1)), coded.dictionary.to_pylist()
+    found: list[str] = coded.dictionary.to_pylist()
+    order = sorted(range(len(found)), key=found.__getitem__)
+    place = np.full(len(found) + 1, -1)  # its last place is that of the null
+    place[order] = np.arange(len(found))
+    indices = _plain(coded.indices.cast(pa.int64()).fill_null(len(found)))
+    return place[indices], [found[one] for one in order]
 
 
 def superseded(known: NDArray[np.int64], *keys: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -119,6 +119,19 @@ class Names:
         """Return the ticker that an instrument had just before a moment."""
         return self.ticker(instrument, moment - 1)
 
+    def meant(self, symbol: str, at: int, as_of: int) -> str | None:
+        """Return who was meant by a ticker at a moment, for all that is known by now.
+
+        Its bearer, or the next one by now, or the last one before.
+        """
+        spans = self._bearers.get(symbol)
+        if spans is None:
+            return self.bearer(symbol, as_of)
+        known = bisect_right(spans.moments, as_of)
+        here = bisect_right(spans.moments, at)
+        around = [*spans.values[max(0, here - 1) : known], *reversed(spans.values[:here])]
+        return next((one for one in around if one is not None), None)
+
     def ever(self, symbol: str) -> bool:
         """Tell whether any instrument ever bears the ticker."""
         return symbol in self._bearers or (symbol in self._ids and symbol not in self._tickers)

@@ -72,6 +72,7 @@ class UniverseMarket:
             borne = market.tickers_of(self._covered, start, end)
         else:
             self._covered = borne = frozenset(symbols)
+        self._borne = borne
         kept = tuple(symbol for symbol in info.symbols if symbol in borne)
         self._info = info.model_copy(update={"symbols": kept})
 
@@ -81,7 +82,7 @@ class UniverseMarket:
 
     def view(self, as_of: datetime) -> MarketView:
         """Return the market as known strictly before `as_of`, for the universe."""
-        return _UniverseView(self._market.view(as_of), self._covered)
+        return _UniverseView(self._market.view(as_of), self._covered, self._borne)
 
     def universes(self) -> Mapping[str, tuple[UniverseStay, ...]]:
         """Return the universes of the data set; never for a model."""
@@ -95,9 +96,10 @@ class UniverseMarket:
 class _UniverseView:
     """Implement `MarketView` for the universe."""
 
-    def __init__(self, view: MarketView, covered: frozenset[str]) -> None:
+    def __init__(self, view: MarketView, covered: frozenset[str], borne: frozenset[str]) -> None:
         self._view = view
         self._covered = covered
+        self._borne = borne  # at some time of the run
         self._instrument = view.instrument if isinstance(view, NamesInstruments) else _itself
         self.as_of = view.as_of
 
@@ -174,9 +176,10 @@ class _UniverseView:
 
     def _covers(self, symbol: str) -> bool:
         try:
-            return self._instrument(symbol) in self._covered
+            instrument = self._instrument(symbol)
         except NotFound:
             return False
+        return symbol in self._borne if instrument is None else instrument in self._covered
 
     def _known(self, symbol: str) -> str:
         if not self._covers(symbol):

@@ -224,11 +224,11 @@ class TableView:
         instrument = self._traded_once(symbol)
         if instrument is None:
             return ()
-        names = self._parts.names
+        names, now = self._parts.names, self._now
 
         def is_about(named: tuple[str, ...], published: datetime) -> bool:
             at = micros(published)
-            return any(names.bearer(one, at) == instrument for one in named)
+            return any(names.meant(one, at, now) == instrument for one in named)
 
         return self._parts.documents.find(
             query, as_of=self.as_of, kind=kind, about=is_about, limit=limit

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from interfaces.calendar import TradingCalendar
-from interfaces.market import MarketData
+from interfaces.market import AS_TRADED, MarketData
 from schemas.errors import InvalidRequest, LookAhead, NotFound
+from schemas.facts import Fact
 
 SECOND = timedelta(seconds=1)
 
@@ -152,6 +153,91 @@ class MarketDataContract:
                 view.bars(symbol, lookback=lookback)
         with pytest.raises(InvalidRequest, match="time zone"):
             market.view(datetime(2020, 1, 2))  # noqa: DTZ001 - the mistake under test
+
+    def test_a_quote_is_the_last_close_and_the_instant_it_was_made(
+        self, market: MarketData, calendar: TradingCalendar, session: date
+    ) -> None:
+        view = market.view(calendar.opens_at(session))
+        for symbol in view.symbols():
+            quote, last = view.quote(symbol), view.last_close(symbol)
+            assert quote is not None
+            assert (quote.symbol, quote.session, quote.price) == (symbol, *(last or ()))
+            assert quote.at == calendar.closes_at(quote.session) < view.as_of
+
+    def test_the_newest_bar_is_as_traded_and_earlier_ones_differ_by_known_actions_alone(
+        self, market: MarketData, calendar: TradingCalendar, session: date
+    ) -> None:
+        view = market.view(calendar.closes_at(session) + SECOND)
+        for symbol in view.symbols():
+            raw, bars = view.bars(symbol, how=AS_TRADED), view.bars(symbol)
+            assert np.array_equal(raw.sessions, bars.sessions)
+            known = [one.ex_date for one in view.actions(symbol, end=session)]
+            since = np.datetime64(max(known, default=date(1, 1, 1)), "D")
+            assert np.array_equal(
+                raw.close[raw.sessions >= since], bars.close[bars.sessions >= since]
+            )
+
+    @pytest.mark.promise("no-look-ahead")
+    def test_every_fact_was_known_before_the_moment(
+        self, market: MarketData, calendar: TradingCalendar, session: date
+    ) -> None:
+        view = market.view(calendar.opens_at(session))
+        facts: list[Fact] = [*view.actions()]
+        for symbol in view.symbols():
+            facts += [*view.listings(symbol), *view.actions(symbol), *view.fundamentals(symbol)]
+        assert all(fact.known_time < view.as_of for fact in facts)
+        for series in view.macro_series():
+            known = view.macro(series.series).known
+            assert (known < np.datetime64(view.as_of.replace(tzinfo=None), "us")).all()
+        assert all(found.published_at < view.as_of for found in view.documents("", limit=1000))
+
+    def test_actions_are_in_order_and_each_is_applied_once(
+        self, market: MarketData, calendar: TradingCalendar, session: date
+    ) -> None:
+        view = market.view(calendar.closes_at(session))
+        days = [one.ex_date for one in view.actions()]
+        assert days == sorted(days)
+        assert view.actions(start=session, end=session) == tuple(
+            one for one in view.actions() if one.ex_date == session
+        )
+        start = calendar.opens_at(calendar.sessions(session - timedelta(days=45), session)[0])
+        applied = view.applied(start)
+        identities = [one.action_id for _, one in applied]
+        assert len(identities) == len(set(identities))
+        middle = market.view(calendar.opens_at(calendar.previous(session)))
+        assert (*middle.applied(start), *view.applied(middle.as_of)) == applied
+        assert view.applied(view.as_of) == ()
+
+    def test_the_newest_listing_is_the_ticker_it_is_asked_by(
+        self, market: MarketData, calendar: TradingCalendar, session: date
+    ) -> None:
+        view = market.view(calendar.opens_at(session))
+        for symbol in view.symbols():
+            listings = view.listings(symbol)
+            assert listings[-1].symbol == symbol
+            assert len({one.instrument for one in listings}) == 1
+            first = [one.first_session for one in listings]
+            assert first == sorted(first)
+            assert first[-1] <= session
+
+    def test_facts_nobody_has_are_not_found_or_empty(
+        self, market: MarketData, calendar: TradingCalendar, session: date
+    ) -> None:
+        view = market.view(calendar.opens_at(session))
+        for ask in (view.quote, view.listings, view.actions, view.fundamentals):
+            with pytest.raises(NotFound, match="NOSUCH"):
+                ask("NOSUCH")
+        with pytest.raises(NotFound, match="NOSUCH"):
+            view.documents("", symbol="NOSUCH")
+        with pytest.raises(NotFound, match="nosuch"):
+            view.members("nosuch")
+        with pytest.raises(NotFound, match="NOSUCH"):
+            view.macro("NOSUCH")
+        assert view.documents("xyzzy") == ()
+        early = market.view(datetime(1971, 1, 5, tzinfo=UTC))
+        assert early.actions() == early.macro_series() == early.documents("") == ()
+        for stay in (one for stays in market.universes().values() for one in stays):
+            assert stay.enters is None or stay.leaves is None or stay.enters < stay.leaves
 
     def test_covers_says_yes_only_where_prices_exist(
         self, market: MarketData, session: date

@@ -165,7 +165,7 @@ class Worker:
             try:
                 state, error = self._run_all(job, stops, watch)
             except Conflict as conflict:
-                if self._is_gone(lease):  # another worker has the job; it is not ours to write
+                if lease.is_gone():  # another worker has the job; it is not ours to write
                     return
                 state, error = "failed", str(conflict)
             except Unavailable as missing:  # if this cannot be stored either, the lease runs out
@@ -180,15 +180,6 @@ class Worker:
             return
         with suppress(Conflict):  # taken over in this very moment: the other one finishes it
             jobs.finish(job.job_id, job.fence, state, now=wall.now(), error=error)
-
-    @staticmethod
-    def _is_gone(lease: Lease) -> bool:
-        """Tell whether a conflict means that the job became another worker's."""
-        try:
-            lease.renew()
-        except Conflict:
-            return True
-        return lease.lost
 
     def _run_all(self, job: Job, stops: _Stops, watch: Watch) -> tuple[JobState, str | None]:
         """Run every run that is not done, publish, and return the job's state and error.

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.store.connect import Store, open_store
+from adapters.wiring import System
 from interfaces.providers import RawBars
 from orchestrator.downloads import Downloader
+from orchestrator.worker import Worker
 from schemas.downloads import ChunkProgress, Download, DownloadRequest
 from schemas.errors import (
     AlphaShieldError,
@@ -31,7 +34,15 @@ from schemas.errors import (
     Unavailable,
     UntrustworthyData,
 )
-from tests.orchestrator.download_doubles import DAY, LEASE, FolderLibrary, Vendor, bars_of, ports
+from tests.orchestrator.download_doubles import (
+    DAY,
+    LEASE,
+    FolderLibrary,
+    Vendor,
+    bars_of,
+    ports,
+    sources,
+)
 from tests.orchestrator.runs import ROOT
 
 SYMBOLS = ("AA", "BB", "CC", "DD")
@@ -428,6 +439,23 @@ def test_two_workers_never_run_the_same_download(store: Store, library: FolderLi
     assert {store.downloads.get(each).state for each in ids} == {"completed"}
     assert {store.downloads.get(each).fence for each in ids} == {1}
     assert sorted(vendor.asked) == sorted(f"{s}{i}" for s in "AB" for i in range(12))
+
+
+def test_a_worker_runs_downloads_beside_its_jobs(system: System, library: FolderLibrary) -> None:
+    vendor, stop = Vendor(), threading.Event()
+    parts = {"catalog": library, "sources": sources(vendor)}
+    worker = Worker(replace(system, **parts), name="both", drain=stop)
+    running = threading.Thread(target=worker.run_forever)
+    download_id = ask(system.store)
+    running.start()
+    deadline = time.monotonic() + 30
+    while system.store.downloads.get(download_id).state != "completed":
+        assert time.monotonic() < deadline
+        stop.wait(0.02)
+    stop.set()
+    running.join(30)
+    assert not running.is_alive()
+    assert vendor.asked == [*SYMBOLS]
 
 
 def test_a_worker_that_breaks_says_so_and_goes_on(store: Store, library: FolderLibrary) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from adapters.wiring import RunPorts, System, bait_for, calendar, mask_of, open_tools, run_ports
 from agents.agent import Agent
@@ -108,13 +108,7 @@ class Worker:
 
         `Conflict` when another worker holds it.
         """
-        job = self._system.store.jobs.claim_one(
-            job_id,
-            self._name,
-            now=self._system.wall.now(),
-            lease=self._lease,
-            silent=self._watch.silent,
-        )
+        job = self._claim_one(job_id)
         if job is None:
             job = self._system.store.jobs.get(job_id)
             if job.state in ENDED:
@@ -128,6 +122,25 @@ class Worker:
             )
         self._work(job, watch)
         return self._system.store.jobs.get(job_id)
+
+    def _claim_one(self, job_id: str) -> Job | None:
+        """Take the job; where its lease seems to have ended, watch whether that is so."""
+        jobs, wall = self._system.store.jobs, self._system.wall
+        given_up = wall.monotonic() + 2 * self._lease.total_seconds()
+        first: datetime | None = None
+        while True:
+            now = wall.now()
+            job = jobs.claim_one(
+                job_id, self._name, now=now, lease=self._lease, silent=self._watch.silent
+            )
+            if job is not None:
+                return job
+            held = jobs.get(job_id)
+            first = first or held.lease_until
+            ended = held.lease_until is not None and held.lease_until <= now
+            alive = held.lease_until != first or wall.monotonic() > given_up
+            if held.state != "running" or not ended or alive or self._drain.wait(IDLE_POLL_S):
+                return None
 
     def see_through(self, job_id: str, watch: Watch, *, says: Callable[[str], None]) -> Job:
         """Run a stored job here, or follow the worker that has it, and return it as it ends.

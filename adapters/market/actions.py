@@ -1,11 +1,11 @@
-"""From what is said about splits, dividends and tickers to corporate actions and listings."""
+"""From what is said about splits, dividends and tickers to corporate actions."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -16,18 +16,20 @@ import numpy as np
 from adapters.market.blocks import Block
 from adapters.market.compare import Compared
 from adapters.market.days import eve_of
-from adapters.market.instruments import EPOCH, Bearing, Instruments, StatedListing
+from adapters.market.instruments import EPOCH
+from adapters.market.listings import changes
 from adapters.market.side_facts import StatedAction
 from adapters.market.splits import JudgedSplits, StatedSplits, exact_ratio, judge_splits
 from interfaces.calendar import TradingCalendar
 from schemas.base import to_micro
-from schemas.facts import ActionKind, CorporateAction, Listing
+from schemas.facts import ActionKind, CorporateAction
 from schemas.market import SuspectedSplit
 
 Key = tuple[str, date]
 _ENDING = ("ticker_change", "delisting", "cash_merger")
 _SAID = 20
 _APART = 0.01  # closes are rounded to a cent, dividends to a tenth
+_STRANGERS = "actions of symbols without prices were not recorded"
 _DISAGREEING = "the adjusted close moves otherwise than by the stated splits and dividends"
 
 
@@ -43,6 +45,8 @@ class Statements:
     """Those of whose dividends the source tells."""
     table: tuple[tuple[str, StatedAction], ...]
     judged: JudgedSplits
+    strangers: tuple[str, ...]
+    """Symbols of the table that have no prices."""
 
 
 def gather(
@@ -75,11 +79,13 @@ def gather(
             if not math.isnan(dividend):
                 dividends.setdefault(key, dividend)
     stated: list[tuple[str, StatedAction]] = []
+    strangers: dict[str, None] = {}
     for each in table:
         # What ends a ticker names the one who had it until then.
         day = (each.ex_date - EPOCH).days - (each.kind in _ENDING)
         instrument = instruments.at(each.symbol, day)
         if instrument is None:
+            strangers[each.symbol] = None
             continue
         stated.append((instrument, each))
         if each.new_units and each.old_units and not each.withdrawn:
@@ -93,6 +99,7 @@ def gather(
         frozenset(of["tells_dividends"]),
         tuple(stated),
         judged,
+        tuple(strangers),
     )
 
 
@@ -104,6 +111,7 @@ class ActionWriter:
     calendar: TradingCalendar
     now: datetime
     notes: list[str]
+    _shown: set[Key] = field(default_factory=set[Key])
     _column: dict[str, int] = field(default_factory=dict[str, int])
     _left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _made: dict[tuple[str, str, date], list[CorporateAction]] = field(
@@ -127,6 +135,8 @@ class ActionWriter:
         disagreeing = cross_check(self.compared, said)
         if disagreeing:
             self._left_out[_DISAGREEING] = disagreeing
+        if said.strangers:
+            self._left_out[_STRANGERS] = list(said.strangers)
         for reason, those in self._left_out.items():
             more = f" and {len(those) - _SAID} more" if len(those) > _SAID else ""
             self.notes.append(f"{reason}: {', '.join(those[:_SAID])}{more}")
@@ -135,12 +145,12 @@ class ActionWriter:
 
     def _state(self, said: Statements) -> None:
         """Add what the table says, then what the rows say beyond it."""
-        shown = set(said.judged.shown)
+        self._shown.update(said.judged.shown)
         for instrument, action in said.table:
-            self._of_table(instrument, action, said, shown)
+            self._of_table(instrument, action, said)
         for (instrument, day), ratio in said.splits.ratios.items():
             told = self._has(instrument, day, "split", "stock_dividend")
-            if (instrument, day) in shown and not told:
+            if (instrument, day) in self._shown and not told:
                 self._split(instrument, day, exact_ratio(ratio))
         for (instrument, day), cash in said.dividends.items():
             if not self._has(instrument, day, "cash_dividend"):
@@ -158,11 +168,13 @@ class ActionWriter:
                 those = ", ".join(f"{symbol} {day}" for symbol, day in keys[:_SAID])
                 self.notes.append(f"{sentence}: {those}{more}")
 
-    def _of_table(
-        self, instrument: str, action: StatedAction, said: Statements, shown: set[Key]
-    ) -> None:
+    def _of_table(self, instrument: str, action: StatedAction, said: Statements) -> None:
         key = (instrument, action.ex_date)
-        if action.kind in ("split", "stock_dividend") and not action.withdrawn and key not in shown:
+        if (
+            action.kind in ("split", "stock_dividend")
+            and not action.withdrawn
+            and key not in self._shown
+        ):
             return
         if action.kind == "cash_dividend" and not self._fits(*key, float(action.cash or 0), said):
             return
@@ -200,7 +212,10 @@ class ActionWriter:
         row = int(arrays.sessions.searchsorted(np.datetime64(day, "D"))) - 1
         while row > 0 and np.isnan(close[row]):
             row -= 1
-        if row >= 0 and cash >= close[row]:
+        # Paid on the units of the ex-date, of which a split on that day has made others.
+        key = (instrument, day)
+        ratio = said.splits.ratios[key] if key in self._shown else 1.0
+        if row >= 0 and cash >= close[row] / ratio:
             why = "a dividend is not below the close before it and was not recorded"
             self._left_out[why].append(f"{instrument} {day} {cash:g}")
             return False
@@ -255,80 +270,3 @@ def cross_check(compared: Compared, said: Statements) -> list[str]:
             day = arrays.sessions[rows[odd[0] + 1]]
             found.append(f"{instrument} on {count}, first {day}")
     return found
-
-
-def changes(instruments: Instruments) -> list[tuple[Bearing, Bearing]]:
-    """Return an instrument's bars under one ticker with those under the next, for each change."""
-    last: dict[str, Bearing] = {}
-    found: list[tuple[Bearing, Bearing]] = []
-    for each in instruments.bearings:
-        earlier = last.get(each.instrument)
-        if earlier is not None and earlier.symbol != each.symbol:
-            found.append((earlier, each))
-        last[each.instrument] = each
-    return found
-
-
-def listings_of(
-    instruments: Instruments,
-    stated: Sequence[StatedListing],
-    calendar: TradingCalendar,
-    now: datetime,
-) -> list[Listing]:
-    """Return who bore which ticker, where that is not plain: changed, taken over, or named.
-
-    The end of a listing is a record of its own, known once the ticker is another company's or the
-    company has another ticker.
-    """
-    names = {(each.symbol, each.first): each for each in stated}
-    of_symbol: dict[str, list[Bearing]] = defaultdict(list)
-    of_instrument: dict[str, list[Bearing]] = defaultdict(list)
-    for each in _joined(instruments.bearings):
-        of_symbol[each.symbol].append(each)
-        of_instrument[each.instrument].append(each)
-    found: list[Listing] = []
-    for symbol, bearings in of_symbol.items():
-        for each in bearings:
-            own = of_instrument[each.instrument]
-            name = _named(symbol, each, names.values())
-            if len(bearings) == len(own) == 1 and each.instrument == symbol and name is None:
-                continue
-            first = EPOCH + timedelta(days=each.begins or each.first)
-            listing = Listing(
-                instrument=each.instrument,
-                symbol=symbol,
-                name=name,
-                first_session=first,
-                known_time=eve_of(first, calendar),
-                stored_time=now,
-                provider="files",
-            )
-            found.append(listing)
-            nexts = [one.begins or one.first for one in (*bearings, *own) if one.first > each.last]
-            if nexts:
-                end = eve_of(EPOCH + timedelta(days=min(nexts)), calendar)
-                last = EPOCH + timedelta(days=each.last)
-                found.append(listing.model_copy(update={"last_session": last, "known_time": end}))
-    return found
-
-
-def _joined(bearings: Iterable[Bearing]) -> list[Bearing]:
-    """Return bearings with those joined that only a gap in the rows divides."""
-    last: dict[str, Bearing] = {}
-    found: list[Bearing] = []
-    for each in bearings:
-        earlier = last.get(each.instrument)
-        if earlier is not None and earlier.symbol == each.symbol:
-            earlier.last = each.last
-        else:
-            last[each.instrument] = replace(each)
-            found.append(last[each.instrument])
-    return found
-
-
-def _named(symbol: str, bearing: Bearing, stated: Iterable[StatedListing]) -> str | None:
-    for each in stated:
-        ends = each.last is None or bearing.first <= each.last
-        if each.symbol == symbol and each.first <= bearing.last and ends:
-            return each.name
-    return None

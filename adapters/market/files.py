@@ -5,28 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
 
 from adapters.calendar import ExchangeCalendar
 from adapters.clock import SystemClock
 from adapters.market import stored
-from adapters.market.actions import ActionWriter, Statements, gather, listings_of
+from adapters.market.actions import ActionWriter, gather
 from adapters.market.arrays import PriceArrays
-from adapters.market.compare import Compared, compare
+from adapters.market.compare import compare
 from adapters.market.described import Imported, info_of, report_of
 from adapters.market.facts import Facts, table_of
 from adapters.market.identity import tickers
-from adapters.market.inspection import inspect_prices
+from adapters.market.implausible import quarantine_bars
 from adapters.market.instruments import EPOCH, Stated, StatedListing
 from adapters.market.later import later_bars
+from adapters.market.listings import listings_of
 from adapters.market.quarantine import Quarantine
 from adapters.market.reading import read_prices
 from adapters.market.screen import RowScreen
-from adapters.market.segments import FIELDS
 from adapters.market.side_facts import SideTables, StatedAction, ordered
 from adapters.market.side_tables import KINDS
 from adapters.market.splits import find_splits
@@ -35,7 +33,6 @@ from schemas.market import ImportReport
 
 RESERVED = ("bundled",)
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
-_CELLS = 1 << 18
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -138,7 +135,7 @@ def _read(path: Path, options: ImportOptions, now: datetime) -> Imported:
     listings, actions = side.listings(), side.actions()
     compared = compare(screen, _stated(listings, actions, options))
     said = gather(screen.blocks, list(screen.symbols), compared, actions)
-    _inspected(compared, screen, said)
+    quarantine_bars(compared, screen, said)
     suspects = find_splits(compared.arrays, said.splits)
     inferred = suspects if options.splits == "adjust" else ()
     writer = ActionWriter(compared, screen.calendar, now, screen.quarantine.notes)
@@ -170,32 +167,3 @@ def _stated(
         ),
         frozenset(symbol.upper() for symbol in options.same),
     )
-
-
-def _inspected(compared: Compared, screen: RowScreen, said: Statements) -> None:
-    """Quarantine the bars that the series around them shows to be wrong."""
-    whole = compared.arrays
-    step = max(1, _CELLS // len(whole.sessions))  # so that few are copied at a time
-    bad = np.zeros(whole.close.shape, dtype=np.bool_, order="F")
-    why: dict[tuple[str, date], str] = {}
-    for first in range(0, len(whole.symbols), step):
-        some = slice(first, first + step)
-        fields = {name: getattr(whole, name)[:, some] for name in FIELDS}
-        part = PriceArrays(whole.symbols[some], whole.sessions, **fields)
-        found = inspect_prices(
-            part, screen.calendar, close_only=screen.close_only, explained=said.judged.shown
-        )
-        if found.arrays is not part:
-            bad[:, some] = ~np.isnan(part.close) & np.isnan(found.arrays.close)
-        for each in found.findings:
-            if each.severity == "reject":
-                why[each.symbol, each.session] = each.check
-
-    def reason(row: int, column: int) -> str:
-        check = why.get((whole.symbols[column], whole.sessions[row].item()), "quality")
-        return f"bar cannot be true beside its neighbours ({check})"
-
-    if bad.any():
-        compared.refuse(bad, reason, screen)
-        if np.isnan(whole.close).all():
-            raise screen.quarantine.nothing_usable(screen.last_source, screen.read)

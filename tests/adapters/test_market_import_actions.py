@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from interfaces.market import Reading
 from tests.adapters.import_files import NYSE, YEAR, imported, prices, table
 
 EX = YEAR[100]
+DAYS = YEAR[:40]
 KINDS = (
     "kind is none of split, stock_dividend, cash_dividend, ticker_change, delisting, cash_merger"
 )
@@ -59,6 +62,68 @@ def test_adjusting_by_the_recorded_actions_gives_the_sources_own_adjusted_closes
     assert on(YEAR[99]).actions() == ()
     assert report.suspected_splits == ()
     assert not [note for note in report.notes if "adjusted close moves" in note]
+
+
+EVENTS = st.dictionaries(
+    st.integers(1, len(DAYS) - 1),
+    st.tuples(
+        st.sampled_from([1.0, 2.0, 1.5, 15.0, 0.1]), st.sampled_from([0.0, 0.002, 0.013, 0.2])
+    ),
+    max_size=5,
+)
+
+
+def eventful(home: Path, events: dict[int, tuple[float, float]], rows: int) -> np.ndarray:
+    """Write prices with splits, and dividends as shares of the price; return them adjusted."""
+    whole = 60 * np.exp(np.cumsum(np.random.default_rng(5).normal(0, 0.004, len(DAYS))))
+    units, factor = np.ones(len(DAYS)), np.ones(len(DAYS))
+    for at, (split, _) in events.items():
+        units[:at] *= split
+    raw = whole * units
+    cash = {at: (share * raw[at - 1] / split).round(6) for at, (split, share) in events.items()}
+    lines: list[str] = []
+    for at in sorted(events, reverse=True):
+        split, _ = events[at]
+        factor[:at] *= (1 - cash[at] * split / raw[at - 1]) / split
+    for at, day in enumerate(DAYS[:rows]):
+        split, _ = events.get(at, (1.0, 0.0))
+        bar = ",".join([f"{raw[at]:.12f}"] * 4)
+        lines.append(f"{day},ABC,{bar},500,{split},{cash.get(at, 0):f}")
+    table(home / "p.csv", "date,symbol,open,high,low,close,volume,split,dividend", lines)
+    return raw * factor
+
+
+@pytest.mark.promise("corporate-actions")
+@settings(max_examples=12, deadline=None)
+@given(events=EVENTS)
+def test_any_splits_and_dividends_adjust_to_total_returns(
+    events: dict[int, tuple[float, float]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    adjusted = eventful(home, events, len(DAYS))
+    _, on = imported(home, home / "p.csv")
+    bars = on(date(2020, 1, 2)).bars("ABC", how=Reading("all"))
+    assert bars.close == pytest.approx(adjusted, rel=1e-9)
+
+
+@pytest.mark.promise("no-look-ahead")
+@settings(max_examples=12, deadline=None)
+@given(events=EVENTS, cut=st.integers(2, len(DAYS) - 1))
+def test_what_is_said_later_changes_nothing_before(
+    events: dict[int, tuple[float, float]], cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    events.pop(cut, None)  # known on the evening before, which a shorter file cannot show
+    seen: list[object] = []
+    for rows in (cut, len(DAYS)):
+        home = tmp_path_factory.mktemp("home")
+        eventful(home, events | {len(DAYS) - 1: (4.0, 0.0)}, len(DAYS))
+        lines = (home / "p.csv").read_text().splitlines()[: rows + 1]
+        (home / "p.csv").write_text("\n".join(lines) + "\n")
+        view = imported(home, home / "p.csv")[1](DAYS[cut])
+        bars = view.bars("ABC", how=Reading("all"))
+        actions = [each.model_dump() for each in view.actions()]
+        seen.append((view.symbols(), view.last_close("ABC"), bars.close.tolist(), actions))
+    assert seen[0] == seen[1]
 
 
 def test_columns_of_a_table_say_the_same(tmp_path: Path) -> None:
@@ -113,6 +178,7 @@ def actions_of(home: Path, rows: list[str], header: str, **options: object) -> o
 
 def test_a_table_of_actions_is_taken_up_with_its_own_moments(tmp_path: Path) -> None:
     rows = [
+        f"WHO,{EX},Split,2:1,,,",
         f"ABC,{EX},Split,2:1,,,2019-05-01T20:00:00Z",
         f"ABC,{YEAR[120]},Cash Dividend,,0.25,,",
         f"XYZ,{YEAR[150]},merger,,21.5,,2019-07-01",
@@ -146,6 +212,7 @@ def test_a_table_of_actions_is_taken_up_with_its_own_moments(tmp_path: Path) -> 
         "known_time is no ISO date and time",
     ]
     assert report.suspected_splits == ()
+    assert "actions of symbols without prices were not recorded: WHO" in report.notes
 
 
 def test_a_stated_split_that_the_prices_do_not_show_is_left_out(tmp_path: Path) -> None:

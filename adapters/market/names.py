@@ -251,6 +251,9 @@ def _wishes(
         by_instrument.setdefault(claim.instrument, []).append(claim)
     claimed = {(claim.symbol, claim.instrument) for claim in claims}
     contested = {symbol for symbol, instrument in claimed if symbol != instrument and symbol in ids}
+    symbols = {symbol for symbol, _ in claimed}
+    # A company may be listed under the very name that one has beside its lost ticker.
+    contested |= {one for one in ids if one.rpartition(".")[0] in symbols}
     found = [wish for one, theirs in by_instrument.items() for wish in _chosen(one, theirs)]
     begins = {}
     for wish in sorted(found, key=lambda one: one.moment, reverse=True):

@@ -197,6 +197,16 @@ def test_texts_about_a_symbol_are_about_its_company_under_whatever_ticker() -> N
     assert found(view(at_open(DAYS[12]), **facts), symbol="AAA") == ["old"]
 
 
+@pytest.mark.promise("no-look-ahead")
+def test_a_text_from_before_the_first_bar_is_found_whoever_takes_the_ticker_later() -> None:
+    prices = {"AAA": [*[float("nan")] * 5, *ONES[5:]], "BBB": ONES}
+    early = text("early", "merger", symbols=("AAA",), published=at_open(DAYS[1]), known=LONG_AGO)
+    taken = listing("BBB", "AAA", DAYS[18], known=at_open(DAYS[17]))
+    for listings in ([], [taken]):
+        now = World(DAYS, prices, {"documents": [early], "listings": listings}).view(NOON)
+        assert found(now, symbol="AAA") == ["early"]
+
+
 def test_the_texts_of_a_data_set_are_a_source_of_their_own() -> None:
     source = DatasetDocuments(
         table_of("documents", [text("a", "merger", symbols=("AAA",), source="wire")])

@@ -211,6 +211,42 @@ def test_a_listing_named_for_a_day_to_come_is_not_borne_yet() -> None:
     assert [one.symbol for one in view.listings("FB")] == ["FB"]
 
 
+@pytest.mark.promise("no-look-ahead")
+def test_a_company_to_come_claims_no_ticker_by_its_id() -> None:
+    facts = {
+        "actions": [action("AAA", "ticker_change", DAYS[5], new_symbol="XXX")],
+        "listings": [listing("XXX", "XXX", DAYS[10], known=at_open(DAYS[9]))],
+    }
+    table = World(DAYS, {"AAA": MOST, "XXX": [*[NAN] * 10, *MOST[10:]]}, facts).table()
+    view = table.view(at_open(DAYS[9]))
+    assert view.symbols() == ("XXX",)
+    assert changes(view) == [("AAA", "XXX")]
+    assert changes(table.view(at_open(DAYS[10]))) == [("AAA", "XXX"), ("XXX", "XXX.1")]
+
+
+def test_a_name_beside_a_ticker_is_never_that_of_another_company() -> None:
+    prices = {"FOO": MOST, "FOO.1": MOST, "NEW": MOST}
+    table = World(DAYS, prices, {"listings": [listing("NEW", "FOO", DAYS[5])]}).table()
+    assert table.view(at_open(DAYS[6])).symbols() == ("FOO", "FOO.1", "FOO.2")
+    assert changes(table.view(at_open(DAYS[6]))) == [("FOO", "FOO.2"), ("NEW", "FOO")]
+
+
+def test_a_company_listed_later_under_such_a_name_takes_it_over() -> None:
+    prices = {"FOO": MOST, "FOO.1": [*[NAN] * 10, *MOST[10:]], "NEW": MOST}
+    table = World(DAYS, prices, {"listings": [listing("NEW", "FOO", DAYS[5])]}).table()
+    assert table.view(at_open(DAYS[6])).symbols() == ("FOO", "FOO.1")
+    view = table.view(after_close(DAYS[-1]))
+    assert view.symbols() == ("FOO", "FOO.1", "FOO.1.1")
+    assert changes(view) == [("FOO", "FOO.1"), ("NEW", "FOO"), ("FOO.1", "FOO.1.1")]
+
+
+def test_actions_of_one_day_are_in_the_order_of_their_instruments() -> None:
+    facts = [action(who, "cash_dividend", DAYS[3], cash="1") for who in ("BBB", "AAA")]
+    view = World(DAYS, {"AAA": MOST, "BBB": MOST}, {"actions": facts}).view(at_open(DAYS[4]))
+    assert [one.instrument for one in view.actions()] == ["AAA", "BBB"]
+    assert [ticker for ticker, _ in view.applied(at_open(DAYS[0]))] == ["AAA", "BBB"]
+
+
 def test_benchmarks_are_shown_and_never_traded_whatever_they_are_called() -> None:
     change = action("IDX", "ticker_change", RENAMED, new_symbol="IDY")
     table = World(DAYS, {"AAA": MOST, "IDX": MOST}, {"actions": [change]}, benchmarks=("IDX",))

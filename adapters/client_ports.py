@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from adapters.broker.simulated import SimulatedBroker
 from adapters.clock import SimulatedClock
-from adapters.market.universe import UniverseMarket
+from adapters.market.universe import universe_of
 from adapters.memory.run_memory import RunMemoryBook
 from adapters.memory.stored_memory import StoredMemoryBook
 from interfaces.broker import Broker, Posting
@@ -121,7 +121,7 @@ def ports_of_run(
     return ClientPorts(
         clock=clock,
         calendar=sessions,
-        market=UniverseMarket(market, request.universe or market.info().symbols),
+        market=universe_of(market, request, sessions),
         broker=broker,
         memories=memories,
         borrower=request.application,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,18 +20,12 @@ from adapters.documents.local import LocalDocuments
 from adapters.documents.poisoned import PoisonedFolder
 from adapters.embedder.hashing import HashingEmbedder
 from adapters.keyring import StoredKeyring, load_pepper
+from adapters.market import poisoned_facts as cast
 from adapters.market.catalog import LocalCatalog
 from adapters.market.files import ImportOptions, import_dataset
-from adapters.market.poisoned import (
-    LISTED,
-    RECENT,
-    RECENT_BARS,
-    UNKNOWN,
-    UNLISTED,
-    PoisonedMarket,
-)
+from adapters.market.poisoned import RECENT_BARS, PoisonedMarket
 from adapters.market.quality import quality_of
-from adapters.market.universe import UniverseMarket
+from adapters.market.universe import UniverseMarket, universe_of
 from adapters.masking.known import known_of
 from adapters.masking.session import Mask
 from adapters.mcp_client import open_tools
@@ -41,7 +35,7 @@ from adapters.providers.pace import Limits
 from adapters.providers.registry import VendorPlan, as_sources, build_providers, system_timing
 from adapters.sampler.annealing import SimulatedAnnealing
 from adapters.store.connect import Store, open_store
-from config.catalogue import load_models
+from config.catalogue import load_models, load_universes
 from config.providers import load_providers
 from config.settings import Settings
 from config.version import code_version
@@ -52,6 +46,7 @@ from interfaces.model import ChatModel
 from interfaces.sources import Sources
 from schemas.base import to_micro
 from schemas.errors import BadConfiguration, Unavailable
+from schemas.facts import UniverseStay
 from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
 from schemas.quality import CoverageReport
@@ -87,6 +82,7 @@ class System:
     embedder: HashingEmbedder
     sampler: SimulatedAnnealing
     models: tuple[str, ...]
+    universes: Mapping[str, tuple[UniverseStay, ...]]
     code_version: str
 
     def model(self, name: str) -> ChatModel:
@@ -123,7 +119,6 @@ def run_ports(
     request: SimulationRequest,
     *,
     run_key: str,
-    symbols: tuple[str, ...],
     bait: Bait | None = None,
 ) -> RunPorts:
     """Build a run's own adapters; the clock stands at the start date and sees nothing later.
@@ -132,11 +127,12 @@ def run_ports(
     """
     market: MarketData = bait.market if bait else system.catalog.open(request.data)
     info = market.info()
+    days = calendar(info.calendar)
     clock = SimulatedClock(datetime.combine(request.start_date - EARLY, time(), UTC))
     return RunPorts(
         clock=clock,
-        calendar=calendar(info.calendar),
-        market=UniverseMarket(market, symbols),
+        calendar=days,
+        market=UniverseMarket(market, info.symbols) if bait else universe_of(market, request, days),
         exchange=SimulatedBroker(
             clock=clock,
             market=market,
@@ -169,7 +165,7 @@ def bait_for(like: DatasetInfo, near: date) -> Generator[Bait]:
     except OSError as error:
         raise Unavailable("the canaries' documents cannot be written to the disk") from error
     with folder as name:
-        papers = PoisonedFolder(Path(name), sessions.opens_at(market.session), LISTED)
+        papers = PoisonedFolder(Path(name), sessions.opens_at(market.session), cast.LISTED)
 
         def lay(future: Future) -> None:
             market.lay(future)
@@ -182,12 +178,21 @@ def bait_for(like: DatasetInfo, near: date) -> Generator[Bait]:
             documents=LocalDocuments(Path(name)),
             sessions=market.sessions,
             session=market.session,
-            listed=LISTED,
-            recent=RECENT,
+            listed=cast.LISTED,
+            recent=cast.RECENT,
             recent_bars=RECENT_BARS,
-            unlisted=UNLISTED,
-            unknown=UNKNOWN,
+            unlisted=cast.UNLISTED,
+            taken=cast.TAKEN,
+            former=cast.FORMER_NAME,
+            contested=cast.CONTESTED,
+            coming=cast.COMING,
+            unknown=cast.UNKNOWN,
+            universe=cast.UNIVERSE,
+            series=cast.SERIES,
             last_close=to_micro(market.last_close),
+            restated=to_micro(cast.RESTATED_CLOSE),
+            released=to_micro(cast.RELEASED),
+            announced=cast.ANNOUNCED,
             fill_price=to_micro(market.fill_price),
             lay=lay,
         )
@@ -218,6 +223,7 @@ def open_system(settings: Settings) -> Generator[System]:
             embedder=HashingEmbedder(),
             sampler=SimulatedAnnealing(),
             models=tuple(load_models()),
+            universes={name: each.stays for name, each in load_universes().items()},
             code_version=code_version(),
         )
 

@@ -103,6 +103,7 @@ def from_settings(host: str | None = None) -> Flask:
                 catalog=system.catalog,
                 calendar=calendar,
                 models=system.models,
+                universes=system.universes,
                 code_version=system.code_version,
             ),
             data=DataDesk(

@@ -156,6 +156,7 @@ def _open() -> Generator[Doors]:
                 catalog=system.catalog,
                 calendar=calendar,
                 models=system.models,
+                universes=system.universes,
                 code_version=system.code_version,
             ),
             data=DataDesk(

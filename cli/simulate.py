@@ -39,6 +39,7 @@ _OPTIONS = {
     "application": "--application",
     "data": "--data",
     "universe": "--universe",
+    "universe_name": "--universe",
     "cash": "--cash",
     "cadence": "--cadence",
     "seed": "--seed",
@@ -76,7 +77,7 @@ def simulate(
             "end_date": end,
             "mode": mode,
             "application": read_borrower(application) if application else None,
-            "universe": _universe(universe, root_of(context).setup().universes),
+            **_universe(universe, root_of(context).setup().universes),
             "cash": cash,
             "cadence": cadence,
             "seed": seed,
@@ -228,16 +229,15 @@ def _request(values: dict[str, Any]) -> SimulationRequest:
         raise InvalidRequest(_spoken(sentence_of(error, _OPTIONS))) from error
 
 
-def _universe(text: str | None, universes: Mapping[str, tuple[str, ...]]) -> tuple[str, ...] | None:
-    from schemas.errors import NotFound
-
+def _universe(text: str | None, universes: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    """Return what a request says of the universe: symbols, or a name in lower case."""
     if text is None:
-        return None
-    if text in universes:
-        return universes[text]
+        return {}
+    if universes.get(text):
+        return {"universe": universes[text]}
     if "," not in text and text != text.upper():
-        raise NotFound(f"unknown universe '{text}'; known: {', '.join(sorted(universes))}")
-    return tuple(symbol.strip() for symbol in text.split(","))
+        return {"universe_name": text}
+    return {"universe": tuple(symbol.strip() for symbol in text.split(","))}
 
 
 def _demo_requests(symbols: tuple[str, ...]) -> tuple[SimulationRequest, SimulationRequest]:

@@ -197,6 +197,10 @@ class MarketView(Protocol):
         """Return the tickers the instrument has had by now, oldest first; `NotFound`."""
         ...
 
+    def ticker(self, instrument: str) -> str | None:
+        """Return the ticker that an instrument bears now; None before its first bar."""
+        ...
+
     def members(self, universe: str) -> tuple[str, ...]:
         """Return the tickers of the universe's members at this moment, sorted; `NotFound`."""
         ...
@@ -243,6 +247,13 @@ class MarketData(Protocol):
 
     def view(self, as_of: datetime) -> MarketView:
         """Return the market as known strictly before `as_of` (aware)."""
+        ...
+
+    def reach(self) -> Mapping[str, tuple[date, date]]:
+        """Return the first and last session with a price of each ticker that is ever borne.
+
+        Those of its instruments, whatever these are called then. For admitting a request.
+        """
         ...
 
     def universes(self) -> Mapping[str, tuple[UniverseStay, ...]]:

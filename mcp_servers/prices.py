@@ -18,7 +18,15 @@ from pydantic import Field
 
 from interfaces.calendar import PUBLISHED_AHEAD, ScheduledSession, TradingCalendar
 from interfaces.clock import Clock
-from interfaces.market import STALE_AFTER, Bars, MarketData, MarketView
+from interfaces.market import (
+    AS_KNOWN,
+    AS_TRADED,
+    STALE_AFTER,
+    Bars,
+    MarketData,
+    MarketView,
+)
+from mcp_servers.prices_facts import add_fact_tools
 from mcp_servers.toolkit import add_tool, new_server
 from schemas.errors import InvalidRequest, LookAhead, NotFound
 from schemas.prices import (
@@ -50,6 +58,9 @@ LookbackArgument = Annotated[int, Field(ge=1, le=20_000, description="how many s
 FieldsArgument = Annotated[
     list[BarField], Field(min_length=1, description="which columns; closes only by default")
 ]
+AdjustedArgument = Annotated[
+    bool, Field(description="false: prices as they were traded, whatever happened since")
+]
 StartArgument = Annotated[date | None, Field(description="first day, YYYY-MM-DD")]
 EndArgument = Annotated[date | None, Field(description="last day, included")]
 
@@ -66,6 +77,7 @@ def build_prices_server(
     add_tool(server, desk.list_symbols, name="prices_list_symbols", title="List symbols")
     add_tool(server, desk.get_calendar, name="prices_get_calendar", title="Get trading sessions")
     add_tool(server, desk.get_clock, name="prices_get_clock", title="Get the current moment")
+    add_fact_tools(server, clock=clock, market=market)
     return server
 
 
@@ -85,19 +97,23 @@ class _Desk:
         start: StartArgument = None,
         end: EndArgument = None,
         fields: FieldsArgument | None = None,
+        adjusted: AdjustedArgument = True,
     ) -> BarsAnswer:
         """Get completed daily bars of one or more symbols, in columns, oldest first.
 
         Give `lookback` for the newest sessions, or `start` and `end`; 20 sessions by default. All
-        symbols share `sessions`, unless a column brings its own. Prices are decimal strings.
+        symbols share `sessions`, unless a column brings its own. Prices are decimal strings, in
+        today's units: adjusted for the splits and dividends in effect by now, unless `adjusted` is
+        false.
         """
         wanted: list[BarField] = list(dict.fromkeys(fields or ["close"]))
         if lookback is None and start is None and end is None:
             lookback = 20
         self._refuse_empty(start, end)
+        how = AS_KNOWN if adjusted else AS_TRADED
         view = self._view()
         bars = [
-            view.bars(symbol, lookback=lookback, start=start, end=end)
+            view.bars(symbol, lookback=lookback, start=start, end=end, how=how)
             for symbol in _known(view, symbols)
         ]
         if sum(len(one.sessions) for one in bars) * len(wanted) > MOST_CELLS:
@@ -111,7 +127,7 @@ class _Desk:
             interval=info.interval,
             currency=info.currency,
             close_only=info.close_only,
-            adjustment=info.adjustment,
+            adjustment="split_dividend" if adjusted and info.actions else info.adjustment,
             sessions=_dates(shared),
             columns=tuple(_columns(one, wanted, shared) for one in bars),
         )

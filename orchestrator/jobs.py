@@ -43,7 +43,7 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
         _known("model", model, admission.models)
     market = admission.catalog.open(request.data)
     request = with_stays(request, ours=market.universes(), listed=admission.universes)
-    universe_used(request, reach_of(request.data, admission.catalog))
+    universe_used(request, market.reach())
     universe = universe_of(request, market)
     sessions = sessions_of(request, market, admission.calendar)
     _refuse_splits(market.info(), universe, sessions)
@@ -114,11 +114,6 @@ def universe_of(request: SimulationRequest, market: MarketData) -> tuple[str, ..
     if not request.universe:
         raise InvalidRequest("the universe is empty: name at least one symbol")
     return tuple(sorted(request.universe))
-
-
-def reach_of(name: str, catalog: DataCatalog) -> dict[str, tuple[date, date]]:
-    """Return from when to when the data set has prices of each ticker."""
-    return {symbol: (first, last) for symbol, first, last, _ in catalog.coverage(name)}
 
 
 def sessions_of(

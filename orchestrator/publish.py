@@ -19,6 +19,7 @@ from orchestrator.loan_life import loan_of
 from orchestrator.loan_result import loan_result
 from orchestrator.report.files import render_files
 from orchestrator.results import run_result
+from orchestrator.universes import universe_used
 from orchestrator.yardsticks import (
     equal_weight_yardstick,
     index_yardstick,
@@ -116,6 +117,7 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
         request=request,
         dataset=info,
         universe=universe,
+        universe_used=universe_used(request, prices.market.reach()),
         runs=tuple(results),
         benchmarks=yardsticks,
         assumptions=(*assumptions_of(request, info), *_happened(request, universe, prices)),
@@ -258,6 +260,8 @@ def repeat_command(request: SimulationRequest) -> str:
     words += ["--data", request.data, "--seed", str(request.seed), "--cadence", request.cadence]
     if request.mask:
         words.append("--mask")
+    if request.universe_name is not None:
+        words += ["--universe", request.universe_name]
     if request.universe is not None:
         words += ["--universe", ",".join(request.universe)]
     if request.application is None:

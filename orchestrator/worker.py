@@ -26,7 +26,7 @@ from mcp_servers.trading import build_trading_server
 from orchestrator.canaries import Stage, run_canaries
 from orchestrator.downloads import Downloader, DownloadPorts
 from orchestrator.graph import build_graph
-from orchestrator.jobs import Admission, require_same, run_key, sessions_of, universe_of
+from orchestrator.jobs import Admission, require_same, run_key, sessions_of
 from orchestrator.lease import Lease, job_lease
 from orchestrator.lease_watch import LeaseWatch
 from orchestrator.loan_life import loan_of
@@ -53,6 +53,7 @@ def admission_of(system: System) -> Admission:
         catalog=system.catalog,
         calendar=calendar,
         models=system.models,
+        universes=system.universes,
         code_version=system.code_version,
     )
 
@@ -275,8 +276,7 @@ class Worker:
         """Build everything one run is made of, on its own clock and account."""
         system, request, market = self._system, job.request, self._market(job)
         require_same(run, request, self._key_now(job, run))
-        symbols = universe_of(request, market)
-        ports = run_ports(system, request, run_key=run.run_key, symbols=symbols)
+        ports = run_ports(system, request, run_key=run.run_key)
         plan = RunPlan(
             run_id=run.run_id,
             run_key=run.run_key,
@@ -335,8 +335,7 @@ def check_canaries(system: System, request: SimulationRequest) -> CanaryReport:
                 "limits": RiskLimits(),  # so that the suite's own orders pass the gate
             }
         )
-        symbols = bait.market.info().symbols
-        ports = run_ports(system, made_up, run_key="canaries", symbols=symbols, bait=bait)
+        ports = run_ports(system, made_up, run_key="canaries", bait=bait)
         async with open_tools(_servers(system, made_up, ports, "canaries")) as tools:
             yield Stage(ports.clock, ports.calendar, ports.exchange, ports.memories, tools)
 

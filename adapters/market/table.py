@@ -87,6 +87,20 @@ class PriceTable:
             found.setdefault(universe, []).append(stay)
         return {name: tuple(stays) for name, stays in found.items()}
 
+    def reach(self) -> Mapping[str, tuple[date, date]]:
+        """Return the first and last session with a price of each ticker that is ever borne."""
+        parts = self._parts
+        found: dict[str, tuple[date, date]] = {}
+        for instrument in parts.instruments:
+            days = parts.series[instrument].columns(NEVER, AS_TRADED).days
+            if not len(days):
+                continue
+            first, last = days[0].item(), days[-1].item()
+            for ticker in parts.names.all_of([instrument]):
+                begun, ended = found.get(ticker, (first, last))
+                found[ticker] = (min(begun, first), max(ended, last))
+        return found
+
     def tickers(self) -> tuple[str, ...]:
         """Return every ticker that a tradable instrument ever bears, sorted; for `info`."""
         return tuple(sorted(self._parts.names.all_of(self._parts.tradable)))

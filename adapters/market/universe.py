@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
+from interfaces.calendar import TradingCalendar
 from interfaces.market import (
     AS_KNOWN,
     Bars,
@@ -20,6 +22,7 @@ from interfaces.market import (
 from schemas.documents import DocumentKind, FoundDocument
 from schemas.errors import NotFound
 from schemas.facts import CorporateAction, Fundamental, Listing, MacroSeriesInfo, UniverseStay
+from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
 
 
@@ -49,12 +52,47 @@ class NamesInstruments(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stay of an instrument in a universe, between two moments; None: without that end."""
+
+    instrument: str
+    enters: datetime | None
+    leaves: datetime | None
+
+
+def spans_of(
+    market: MarketData, stays: Sequence[UniverseStay], calendar: TradingCalendar
+) -> tuple[Span, ...]:
+    """Return the stays of the instruments behind the tickers, from open to open."""
+
+    def opening(day: date | None) -> datetime | None:
+        return None if day is None else calendar.opens_at(calendar.on_or_after(day))
+
+    return tuple(
+        Span(instrument, opening(stay.enters), opening(stay.leaves))
+        for stay in stays
+        for instrument in sorted(_bearers(market, [stay.symbol], stay.enters, stay.leaves))
+    )
+
+
+def _bearers(
+    market: MarketData, symbols: Sequence[str], start: date | None, end: date | None
+) -> frozenset[str]:
+    if isinstance(market, KnowsInstruments):
+        return market.bearers(symbols, start, end)
+    return frozenset(symbols)
+
+
 class UniverseMarket:
     """Implement `MarketData` over another one, for some of its tradable instruments.
 
     `symbols` are tickers: every instrument is covered that bears one of them between `start` and
     `end`, both included, or at any time without them. It is shown under its ticker of the moment.
     In a market that does not tell instruments apart a ticker is one.
+
+    With `spans` only those exist that have been members by now, and only members of the moment are
+    listed: one that left keeps its prices, so that what is held of it can be valued and sold.
     """
 
     def __init__(
@@ -64,14 +102,14 @@ class UniverseMarket:
         *,
         start: date | None = None,
         end: date | None = None,
+        spans: Sequence[Span] | None = None,
     ) -> None:
         self._market = market
+        self._spans = spans
         info = market.info()
+        self._covered = borne = _bearers(market, symbols, start, end)
         if isinstance(market, KnowsInstruments):
-            self._covered = market.bearers(symbols, start, end)
             borne = market.tickers_of(self._covered, start, end)
-        else:
-            self._covered = borne = frozenset(symbols)
         self._borne = borne
         kept = tuple(symbol for symbol in info.symbols if symbol in borne)
         self._info = info.model_copy(update={"symbols": kept})
@@ -82,29 +120,71 @@ class UniverseMarket:
 
     def view(self, as_of: datetime) -> MarketView:
         """Return the market as known strictly before `as_of`, for the universe."""
-        return _UniverseView(self._market.view(as_of), self._covered, self._borne)
+        covered = members = self._covered
+        if self._spans is not None:
+            begun = [one for one in self._spans if one.enters is None or one.enters <= as_of]
+            covered = self._covered.intersection(one.instrument for one in begun)
+            members = covered.intersection(
+                one.instrument for one in begun if one.leaves is None or as_of < one.leaves
+            )
+        narrowed = _Narrowed(covered, members, self._borne)
+        return _UniverseView(self._market.view(as_of), narrowed)
 
     def universes(self) -> Mapping[str, tuple[UniverseStay, ...]]:
         """Return the universes of the data set; never for a model."""
         return self._market.universes()
+
+    def reach(self) -> Mapping[str, tuple[date, date]]:
+        """Return how far the prices of each of the universe's tickers reach; never for a model."""
+        borne = frozenset(self._info.symbols)
+        return {name: days for name, days in self._market.reach().items() if name in borne}
 
     def covers(self, start: date, end: date) -> bool:
         """Tell whether prices exist for the whole range."""
         return self._market.covers(start, end)
 
 
+def universe_of(
+    market: MarketData, request: SimulationRequest, calendar: TradingCalendar
+) -> UniverseMarket:
+    """Narrow a data set to what a request trades, with its comings and goings if it has any."""
+    start, end = request.start_date, request.end_date
+    if request.stays is None:
+        symbols = request.universe or market.info().symbols
+        return UniverseMarket(market, symbols, start=start, end=end)
+    stays = [
+        stay
+        for stay in request.stays
+        if (stay.enters is None or stay.enters <= end)
+        and (stay.leaves is None or stay.leaves > start)
+    ]
+    symbols = [stay.symbol for stay in stays]
+    spans = spans_of(market, stays, calendar)
+    return UniverseMarket(market, symbols, start=start, end=end, spans=spans)
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrowed:
+    """The instruments that may be seen, those that are members, and tickers of the whole run."""
+
+    covered: frozenset[str]
+    members: frozenset[str]
+    borne: frozenset[str]
+
+
 class _UniverseView:
     """Implement `MarketView` for the universe."""
 
-    def __init__(self, view: MarketView, covered: frozenset[str], borne: frozenset[str]) -> None:
+    def __init__(self, view: MarketView, narrowed: _Narrowed) -> None:
         self._view = view
-        self._covered = covered
-        self._borne = borne  # at some time of the run
+        self._covered = narrowed.covered
+        self._members = narrowed.members
+        self._borne = narrowed.borne
         self._instrument = view.instrument if isinstance(view, NamesInstruments) else _itself
         self.as_of = view.as_of
 
     def symbols(self) -> tuple[str, ...]:
-        return tuple(symbol for symbol in self._view.symbols() if self._covers(symbol))
+        return tuple(one for one in self._view.symbols() if self._bearer(one) in self._members)
 
     def bars(
         self,
@@ -141,6 +221,9 @@ class _UniverseView:
 
     def listings(self, symbol: str) -> tuple[Listing, ...]:
         return self._view.listings(self._known(symbol))
+
+    def ticker(self, instrument: str) -> str | None:
+        return self._view.ticker(instrument) if instrument in self._covered else None
 
     def members(self, universe: str) -> tuple[str, ...]:
         return tuple(one for one in self._view.members(universe) if self._covers(one))
@@ -180,6 +263,12 @@ class _UniverseView:
         except NotFound:
             return False
         return symbol in self._borne if instrument is None else instrument in self._covered
+
+    def _bearer(self, symbol: str) -> str | None:
+        try:
+            return self._instrument(symbol)
+        except NotFound:
+            return None
 
     def _known(self, symbol: str) -> str:
         if not self._covers(symbol):

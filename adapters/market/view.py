@@ -166,6 +166,15 @@ class TableView:
             derived.insert(0, _derived(instrument, first, *birth))
         return tuple(sorted([*derived, *stated], key=lambda one: one.first_session))
 
+    def ticker(self, instrument: str) -> str | None:
+        """Return the ticker that an instrument bears now; None before its first bar."""
+        if instrument not in self._parts.instruments:
+            return None
+        first = self._parts.series[instrument].first_known()
+        if first is None or first[0] >= self._now:
+            return None
+        return self._parts.names.ticker(instrument, self._now)
+
     def members(self, universe: str) -> tuple[str, ...]:
         """Return the tickers of the universe's members at this moment, sorted; `NotFound`."""
         names = self._parts.names

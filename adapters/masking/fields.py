@@ -87,7 +87,7 @@ _SEARCH = Tool(
 TOOLS: Mapping[str, Tool] = MappingProxyType(
     {
         "prices_get_bars": Tool(
-            _fields(symbol="symbols", plain="lookback fields", date="start end"),
+            _fields(symbol="symbols", plain="lookback fields adjusted", date="start end"),
             _fields(
                 {
                     "columns": _fields(

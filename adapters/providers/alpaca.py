@@ -56,7 +56,7 @@ class Alpaca:
         self._keys = Keys(access.key, secret)
         self._client = SignedClient(access, pace, self._keys)
         self._feed: Feed = feed
-        self._stream_url = stream_url or _stream_url(access.base_url)
+        self.stream_url = stream_url or _stream_url(access.base_url)
 
     def bars(self, symbol: str, start: date, end: date) -> Iterator[RawBars]:
         """Yield the daily bars as traded; that of a session still running is left out.
@@ -161,7 +161,7 @@ class Alpaca:
             raise BadConfiguration(_MISSING) from error
         timing = self._client.pace.timing
         patience = Patience(now=timing.clock, random=timing.random)
-        return QuoteStream(self._stream_url, self._feed, self._keys, patience).quotes(symbols)
+        return QuoteStream(self.stream_url, self._feed, self._keys, patience).quotes(symbols)
 
     def quota(self) -> Quota:
         """Tell the vendor's limits; a stream does not count."""

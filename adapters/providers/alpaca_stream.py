@@ -83,7 +83,7 @@ class QuoteStream:
         wanted = tuple(dict.fromkeys(symbols))
         if not wanted:
             raise InvalidRequest("no symbol is named to stream quotes of")
-        order = _Order()
+        order = Order()
         failures = 0
         while True:
             since = self._patience.now.monotonic()
@@ -268,7 +268,7 @@ class _Connect(connect):
         return exc
 
 
-class _Order:
+class Order:
     """The newest quote of each symbol; older ones and repetitions are not admitted.
 
     The vendor's times have nanoseconds, a `datetime` has not: the text decides within one

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime, time
 from types import TracebackType
 from typing import Any
@@ -154,7 +153,7 @@ def error(code: int, said: str) -> list[dict[str, Any]]:
     return [{"T": "error", "code": code, "msg": said}]
 
 
-Step = str | bytes | list[dict[str, Any]] | Callable[[ServerConnection], None]
+Step = str | bytes | list[dict[str, Any]] | Callable[[ServerConnection], Awaitable[object] | None]
 """A frame as it is, messages, or something done to the connection."""
 
 
@@ -193,7 +192,12 @@ class QuoteServer:
 
     async def __aenter__(self) -> QuoteServer:
         self._server = await serve(
-            self._play, "127.0.0.1", 0, process_request=self._answer, ping_interval=None
+            self._play,
+            "127.0.0.1",
+            0,
+            process_request=self._answer,
+            ping_interval=None,
+            close_timeout=0.05,
         )
         return self
 
@@ -238,8 +242,8 @@ class QuoteServer:
 
     async def _send(self, connection: ServerConnection, step: Step) -> None:
         if callable(step):
-            step(connection)
-            await asyncio.sleep(0)
+            if (waiting := step(connection)) is not None:
+                await waiting
         elif isinstance(step, list):
             await connection.send(json.dumps(step))
         else:

@@ -7,6 +7,7 @@ it denies goes there to be recorded. Nobody else hands orders to a broker.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, get_args
@@ -31,7 +32,7 @@ from mcp_servers.trading_arguments import (
     read_targets,
 )
 from schemas.base import MILLIONTH, plain, to_micro
-from schemas.errors import BadConfiguration
+from schemas.errors import BadConfiguration, NotFound
 from schemas.orders import CostModel, Order, RiskLimits, Side
 from schemas.trading import (
     AccountAnswer,
@@ -121,10 +122,12 @@ class _Desk:
         view = self.market.view(self.clock.now())
         prices: dict[str, Decimal] = {}
         for symbol in {*symbols, *(order.symbol for order in orders)} & self.rules.tradable:
-            last = view.last_close(symbol)
-            if last is not None:
-                prices[symbol] = to_micro(last[1])
-        return open_book(self.broker.account(), orders, prices=prices, rules=self.rules)
+            with suppress(NotFound):  # of a universe it is to enter later: as unknown as any
+                last = view.last_close(symbol)
+                if last is not None:
+                    prices[symbol] = to_micro(last[1])
+        rules = replace(self.rules, listed=frozenset(view.symbols()))
+        return open_book(self.broker.account(), orders, prices=prices, rules=rules)
 
     def place(
         self, intent: OrderIntent, book: Book, *, reason: str, client_key: str | None = None

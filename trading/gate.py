@@ -52,6 +52,8 @@ class Rules:
     limits: RiskLimits
     costs: CostModel
     tradable: frozenset[str]
+    listed: frozenset[str] | None = None
+    """What can be bought at the moment; None: all that is tradable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,12 @@ def _quantity(intent: OrderIntent, book: Book) -> Denial | None:
 
 def _symbol(intent: OrderIntent, book: Book) -> Denial | None:
     # One sentence for both: that a symbol will have a price one day is news from the future.
-    if intent.symbol in book.rules.tradable and intent.symbol in book.prices:
-        return None
-    return Denial("symbol", f"{intent.symbol} is no tradable symbol with a known price")
+    rules, symbol = book.rules, intent.symbol
+    if symbol not in rules.tradable or symbol not in book.prices:
+        return Denial("symbol", f"{symbol} is no tradable symbol with a known price")
+    if intent.side == "buy" and rules.listed is not None and symbol not in rules.listed:
+        return Denial("symbol", f"{symbol} can be sold but not bought: it is not listed now")
+    return None
 
 
 def _count(_: OrderIntent, book: Book) -> Denial | None:

@@ -348,6 +348,12 @@ EVERY_CALL: list[tuple[str, Mapping[str, Any]]] = [
     ("prices_list_symbols", {}),
     ("prices_get_calendar", {"start": "2020-06-01", "end": "2021-06-01"}),
     ("prices_get_clock", {}),
+    ("prices_get_bars", {"symbols": ["AAA"], "adjusted": False}),
+    ("prices_get_corporate_actions", {}),
+    ("prices_get_corporate_actions", {"symbol": "AAA"}),
+    ("prices_get_universe", {"universe": "none"}),
+    ("prices_list_macro_series", {}),
+    ("prices_get_macro_series", {"series": "UNRATE"}),
 ]
 
 

@@ -241,7 +241,9 @@ def _sources(settings: Settings, catalog: LocalCatalog, wall: SystemClock) -> So
                 deadline_seconds=vendor.deadline_seconds,
             ),
             key=_secret(settings, f"{name}_api_key"),
+            secret=_secret(settings, f"{name}_secret_key"),
             adjusted=vendor.adjusted,
+            feed=vendor.feed,
         )
         for name, vendor in listed.vendors.items()
     }

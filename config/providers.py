@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -38,6 +38,9 @@ class Vendor(Message):
     attempts: int = Field(default=3, ge=1, le=3, description="requests of one call, in all")
     deadline_seconds: float = Field(default=120.0, gt=0, le=600, description="of one call")
     adjusted: bool = Field(default=False, description="Alpha Vantage alone: the paid daily bars")
+    feed: Literal["iex", "sip"] = Field(
+        default="iex", description="Alpaca alone: one exchange for free, or all of them"
+    )
 
 
 class ListedSeries(Message):

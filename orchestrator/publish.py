@@ -100,6 +100,7 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
     """Build the results of a job from the committed ticks of its runs, by run id."""
     request, info = job.request, prices.market.info()
     universe = universe_of(request, prices.market)
+    used = universe_used(request, prices.market.reach())
     yardsticks = _yardsticks(request, universe, prices)
     index = next((y for y in yardsticks if y.name in info.benchmarks), None)
     levels = levels_of(index, _capital(request)) if index is not None else None
@@ -117,7 +118,7 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
         request=request,
         dataset=info,
         universe=universe,
-        universe_used=universe_used(request, prices.market.reach()),
+        universe_used=used,
         runs=tuple(results),
         benchmarks=yardsticks,
         assumptions=(*assumptions_of(request, info), *_happened(request, universe, prices)),

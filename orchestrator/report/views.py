@@ -202,10 +202,20 @@ def _asked_arena(job: JobResults, write: Writer) -> str:
     each = "each " if len(names) > 1 else ""
     return (
         f"{count(len(names), 'model').capitalize()} – {listing(names.values())} – could "
-        f"{each}trade {count(len(job.universe), 'symbol')} of the data set “{job.dataset.name}” "
+        f"{each}trade {_traded(job)} of the data set “{job.dataset.name}” "
         f"from {day(request.start_date)} to {day(request.end_date)}, asked {request.cadence}, "
         f"starting with {write(request.cash)} and {_costs_asked(request)}.{_covered(job)}"
     )
+
+
+def _traded(job: JobResults) -> str:
+    used = job.universe_used
+    if used is None:
+        return count(len(job.universe), "symbol")
+    went = (
+        f"{used.members_at_start} at the start, {len(used.entered)} entered, {len(used.left)} left"
+    )
+    return f"the members of “{used.name}” ({went})"
 
 
 def _covered(job: JobResults) -> str:

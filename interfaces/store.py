@@ -22,6 +22,9 @@ from schemas.tick import Tick
 Silent = Callable[[str, datetime], bool]
 """Tells of a job or download, by its id and the end of its lease, whether its worker has died."""
 
+CLOCKS_APART = timedelta(minutes=30)
+"""No two clocks are believed to be further apart: a lease that ended longer ago has ended."""
+
 
 class JobStore(Protocol):
     """Jobs and who works on them. `fence` is the job's fencing token."""
@@ -86,7 +89,8 @@ class JobStore(Protocol):
     def request_cancel(self, job_id: str, *, now: datetime) -> Job:
         """Cancel a job nobody works on at once, ask a running one to stop.
 
-        A running job whose lease has ended is nobody's. `Conflict` when it has ended.
+        A running job is nobody's when its lease ended longer ago than `CLOCKS_APART`; until then
+        whoever has it, or takes it over from the dead, cancels it. `Conflict` when it has ended.
         """
         ...
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from interfaces.clock import WallClock
-
-LONG_PAST = timedelta(minutes=30)
-"""No two clocks are believed to be further apart: a lease that ended so long ago has ended."""
+from interfaces.store import CLOCKS_APART
 
 
 class LeaseWatch:
@@ -25,7 +23,7 @@ class LeaseWatch:
 
     def silent(self, job_id: str, until: datetime) -> bool:
         """Tell whether the holder has died, by the end of its lease as it is stored now."""
-        if self._wall.now() - until > LONG_PAST:
+        if self._wall.now() - until > CLOCKS_APART:
             return True
         now = self._wall.monotonic()
         seen, since = self._seen.get(job_id, (None, now))

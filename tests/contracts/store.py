@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pymongo.database import Database
 
 from adapters.store.connect import Store
+from interfaces.store import CLOCKS_APART
 from schemas.base import canonical_json
 from schemas.errors import AlphaShieldError, Conflict, InvalidRequest, NotFound, UntrustworthyData
 from schemas.jobs import JobState, RunProgress
@@ -339,6 +340,21 @@ class JobStoreContract:
         with pytest.raises(Conflict, match="ended"):
             store.jobs.request_cancel("job-1", now=START)
         assert store.jobs.claim("w", now=START, lease=LEASE) is None
+
+    @pytest.mark.promise("clock-skew")
+    def test_a_job_is_cancelled_against_its_worker_only_when_no_clock_can_be_so_wrong(
+        self, store: Store
+    ) -> None:
+        store.jobs.create(a_job())
+        store.jobs.claim("w", now=START, lease=LEASE)
+        late = START + LEASE + CLOCKS_APART
+        asked = store.jobs.request_cancel("job-1", now=late)
+        assert (asked.state, asked.cancel_requested, asked.fence) == ("running", True, 1)
+        assert store.jobs.heartbeat("job-1", 1, now=START, lease=LEASE).cancel_requested
+        late += timedelta(microseconds=1)
+        assert store.jobs.request_cancel("job-1", now=late).state == "cancelled"
+        with pytest.raises(Conflict):
+            store.jobs.finish("job-1", 1, "completed", now=START)
 
     @pytest.mark.parametrize("state", ["paused", "failed", "partial", "cancelled"])
     def test_what_stopped_early_is_resumed(self, store: Store, state: JobState) -> None:

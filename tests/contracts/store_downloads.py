@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from adapters.store.connect import Store
-from interfaces.store import Ending
+from interfaces.store import CLOCKS_APART, Ending
 from schemas.downloads import ChunkProgress, Download, DownloadRequest, DownloadState
 from schemas.errors import Conflict, NotFound
 from schemas.market import ImportReport, RefusedRows, RejectedRow, SuspectedSplit
@@ -89,9 +89,13 @@ class DownloadStoreContract:
         assert store.downloads.claim("second", now=early, lease=LEASE) is None
         assert store.downloads.claim_one("d-1", "second", now=early, lease=LEASE) is None
         late = START + timedelta(hours=1)
-        alive = {"now": late, "lease": LEASE, "silent": lambda *_: False}
-        assert store.downloads.claim("second", **alive) is None
-        assert store.downloads.claim_one("d-1", "second", **alive) is None
+
+        def alive(_: str, __: datetime) -> bool:
+            return False
+
+        take, take_one = store.downloads.claim, store.downloads.claim_one
+        assert take("second", now=late, lease=LEASE, silent=alive) is None
+        assert take_one("d-1", "second", now=late, lease=LEASE, silent=alive) is None
         now = START + LEASE
         second = store.downloads.claim_one("d-1", "second", now=now, lease=LEASE)
         assert second is not None
@@ -181,9 +185,12 @@ class DownloadStoreContract:
     def test_an_abandoned_download_is_cancelled_against_its_worker(self, store: Store) -> None:
         store.downloads.create(a_download())
         store.downloads.claim("w", now=START, lease=LEASE)
-        assert store.downloads.request_cancel("d-1", now=START + LEASE).state == "cancelled"
+        late = START + LEASE + CLOCKS_APART
+        assert store.downloads.request_cancel("d-1", now=late).state == "running"
+        late += timedelta(microseconds=1)
+        assert store.downloads.request_cancel("d-1", now=late).state == "cancelled"
         with pytest.raises(Conflict):
-            store.downloads.finish("d-1", 1, Ending("completed"), now=START + LEASE)
+            store.downloads.finish("d-1", 1, Ending("completed"), now=late)
 
     def test_a_download_that_cannot_be_read_fails_and_holds_nobody_up(
         self, store: Store, raw: Raw

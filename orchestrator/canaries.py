@@ -22,6 +22,7 @@ from interfaces.canaries import (
     LATER_PRICE,
     LATER_VOLUME,
     LATER_WORD,
+    RESTATED,
     TODAY_CLOSE,
     TODAY_OPEN,
     Bait,
@@ -30,17 +31,20 @@ from interfaces.canaries import (
 from interfaces.clock import MovableClock
 from interfaces.memory import MemoryJournal
 from interfaces.model import ToolCall, ToolResult, ToolSession
-from orchestrator.canary_probes import Probe, borrower, probes, twins
+from orchestrator.canary_horizon import twins
+from orchestrator.canary_probes import borrower, probes
+from orchestrator.probe import Probe
 from orchestrator.simulation import PAST_CLOSE
 from schemas.canaries import Canary, CanaryName, CanaryReport
 from schemas.errors import LookAhead
 from schemas.loan import BorrowerFile
 from schemas.tick import Tick
 
+_CHANGED, _MUTE = "on was exchanged", "so silence proves nothing"
 _CAPITAL = Decimal("1000000.00")
 _DATE = re.compile(r"(?<!\d)\d{4}-\d{2}-\d{2}(?!\d)")
-_TODAY = re.compile(rf"(?<![\w.])(?:{TODAY_OPEN}|{TODAY_CLOSE})\.\d")
-_LATER = re.compile(rf"(?<![\w.])(?:{LATER_PRICE}|{LATER_VOLUME})\.\d")
+_ID = re.compile(r"\b(?:[0-9a-f]{32}|[0-9a-f]{64})\b")
+"""Of an order or a memory: made from the call's arguments, so twins have different ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,37 @@ Assemble = Callable[[Bait, BorrowerFile], AbstractAsyncContextManager[Stage]]
 
 Fault = tuple[CanaryName, str]
 
+
+def _prefix(*digits: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.])(?:{'|'.join(digits)})\.\d")
+
+
+_POISON: tuple[tuple[re.Pattern[str], CanaryName | None, str], ...] = (
+    (
+        _prefix(TODAY_OPEN, TODAY_CLOSE),
+        None,
+        "{tool} showed a price of {day} before it was made",
+    ),
+    (
+        _prefix(LATER_PRICE, LATER_VOLUME),
+        None,
+        "{tool} showed a price or volume from after {day}",
+    ),
+    (
+        _prefix(RESTATED),
+        "restated-values",
+        "{tool} showed a value that was published only on {day} or later",
+    ),
+    (re.compile(LATER_WORD), None, "{tool} showed a text that is undated or dated later"),
+)
+"""How poison is recognised, and which canary it belongs to where that is not the probe's own."""
+
 _TITLES: dict[CanaryName, str] = {
     "future-prices": "Prices after the moment",
     "current-session": "The session's own prices",
+    "restated-values": "Values restated later",
+    "later-facts": "Actions, members and releases to come",
+    "ticker-reuse": "Tickers of two companies",
     "documents": "Undated and later documents",
     "error-horizon": "What refusals give away",
     "memory": "Memories of later",
@@ -75,6 +107,18 @@ _SILENT: dict[CanaryName, str] = {
     "current-session": (
         "Neither open nor close of {day} was seen before its open, not by asking, by previewing "
         "or placing orders, or in the account: {calls} calls."
+    ),
+    "restated-values": (
+        "Bars and macro values of days before {day} were shown as last published before its open, "
+        "not as restated or added on it or later: {calls} calls."
+    ),
+    "later-facts": (
+        "Splits, dividends, members and macro values were shown when announced before the open of "
+        "{day}, none that became known later, and none had an effect before its day: {calls} calls."
+    ),
+    "ticker-reuse": (
+        "A ticker that another company took over showed the later one's prices alone, the earlier "
+        "one kept its own, and one that changes hands later was still the earlier's: {calls} calls."
     ),
     "documents": (
         "Documents and bookings without a full date, with a relative one, or of {day} and later "
@@ -105,7 +149,7 @@ async def run_canaries(bait: Bait, assemble: Assemble) -> CanaryReport:
         poisoned = await _ask(stage, bait, asked, eve)
         harmless = await _ask(stage, bait, asked, eve, future="harmless")
         for probe, answer, other in zip(asked, poisoned, harmless, strict=True):
-            faults.extend((probe.canary, says) for says in _leaks(bait, probe, answer))
+            faults.extend(_leaks(bait, probe, answer))
             if _shown(answer) != _shown(other):
                 faults.append((probe.canary, _changed(bait, probe)))
         faults += _unlike(bait, asked, poisoned)
@@ -120,6 +164,7 @@ def _report(bait: Bait, asked: Sequence[Probe], faults: Sequence[Fault]) -> Cana
     canaries: list[Canary] = []
     for name, title in _TITLES.items():
         found = list(dict.fromkeys(says for canary, says in faults if canary == name))
+        found.sort(key=_vagueness)  # what leaked is said first
         calls = sum(probe.canary == name for probe in asked)
         says = _SILENT[name].format(day=bait.session, calls=calls)
         if found:
@@ -127,6 +172,12 @@ def _report(bait: Bait, asked: Sequence[Probe], faults: Sequence[Fault]) -> Cana
             says = f"{found[0]}{more}."
         canaries.append(Canary(name=name, title=title, passed=not found, says=says))
     return CanaryReport(session=bait.session, canaries=tuple(canaries))
+
+
+def _vagueness(says: str) -> int:
+    if says.endswith(_MUTE):
+        return 3
+    return 2 if says.endswith(_CHANGED) else int(" showed " not in says)
 
 
 async def _eve(stage: Stage, bait: Bait) -> Tick:
@@ -181,37 +232,43 @@ def _shown(answer: ToolResult) -> tuple[bool, str]:
     return answer.is_error, f"{answer.text}\n{json.dumps(answer.structured, sort_keys=True)}"
 
 
-def _leaks(bait: Bait, probe: Probe, answer: ToolResult) -> Iterator[str]:
+def _leaks(bait: Bait, probe: Probe, answer: ToolResult) -> Iterator[Fault]:
     """Yield what an answer shows of the future, and whether it said what proves it alive."""
     (is_error, shown), asked = _shown(answer), json.dumps(probe.arguments)
-    if _TODAY.search(shown):
-        yield f"{probe.tool} showed a price of {bait.session} before it was made"
-    if _LATER.search(shown):
-        yield f"{probe.tool} showed a price or volume from after {bait.session}"
-    if LATER_WORD in shown:
-        yield f"{probe.tool} showed a text that is undated or dated later"
-    if bait.unlisted in shown and bait.unlisted not in asked:
-        yield f"{probe.tool} named a symbol that is not listed yet"
+    for poison, canary, says in _POISON:
+        if poison.search(shown):
+            yield canary or probe.canary, says.format(tool=probe.tool, day=bait.session)
+    if probe.hides is not None and probe.hides in shown:
+        yield probe.canary, f"{probe.tool} showed what does not belong to the name asked for"
+    for name in bait.coming:
+        if name in shown.upper() and name not in asked.upper():
+            yield probe.canary, f"{probe.tool} named a symbol that is not listed yet"
     if not probe.plans:
         dates = {day for day in _DATE.findall(shown) if day > bait.session.isoformat()}
         for day in sorted(dates - set(_DATE.findall(asked))):
-            yield f"{probe.tool} named the later date {day}"
+            yield probe.canary, f"{probe.tool} named the later date {day}"
     if probe.shows is not None and (is_error is not probe.refused or probe.shows not in shown):
-        yield f"{probe.tool} did not answer what was known, so its silence proves nothing"
+        yield probe.canary, f"{probe.tool} did not answer what was known, {_MUTE}"
 
 
 def _changed(bait: Bait, probe: Probe) -> str:
-    return f"{probe.tool} answered otherwise once everything from {bait.session} on was exchanged"
+    return f"{probe.tool} answered otherwise once everything from {bait.session} {_CHANGED}"
 
 
 def _unlike(bait: Bait, asked: Sequence[Probe], answers: Sequence[ToolResult]) -> Iterator[Fault]:
-    """Yield the tools that tell a symbol not yet listed from one that is none."""
-    pairs = zip(twins(bait, bait.unlisted), twins(bait, bait.unknown), strict=True)
-    for pair in pairs:
-        soon, never = (_shown(answers[asked.index(probe)]) for probe in pair)
-        if (soon[0], soon[1].replace(bait.unlisted, bait.unknown)) != never:
-            tool = pair[0].tool
-            yield "error-horizon", f"{tool} tells a symbol not yet listed from an unknown one"
+    """Yield the tools that tell a name that is to come from one that is none."""
+    never = [_without(bait.unknown, answers[asked.index(one)]) for one in twins(bait, bait.unknown)]
+    for name in bait.coming:
+        for probe, other in zip(twins(bait, name), never, strict=True):
+            if _without(name, answers[asked.index(probe)]) != other:
+                says = f"{probe.tool} tells a symbol not yet listed from an unknown one"
+                yield "error-horizon", says
+
+
+def _without(name: str, answer: ToolResult) -> tuple[bool, str]:
+    """Return an answer as it would be for any name, in either case."""
+    is_error, shown = _shown(answer)
+    return is_error, _ID.sub("", shown.replace(name, "?").replace(name.lower(), "?"))
 
 
 async def _memory(stage: Stage, bait: Bait, eve: Tick) -> Iterator[Fault]:
@@ -231,7 +288,7 @@ async def _memory(stage: Stage, bait: Bait, eve: Tick) -> Iterator[Fault]:
     if "noted later" in then:
         faults.append("a memory of a later moment was recalled")
     if not eve.memories or "noted the session before" not in now:
-        faults.append("an earlier memory was not recalled, so silence proves nothing")
+        faults.append(f"an earlier memory was not recalled, {_MUTE}")
     return (("memory", says) for says in faults)
 
 
@@ -263,7 +320,7 @@ def _refuses_to_settle(stage: Stage) -> bool:
 
 def _odd_fills(done: Settled, bait: Bait) -> Iterator[str]:
     if not done.fills:
-        yield "no order was filled, so silence proves nothing"
+        yield f"no order was filled, {_MUTE}"
     for fill in done.fills:
         if fill.session != bait.session or fill.reference_price != bait.fill_price:
             yield f"an order of {bait.session} was filled at another session's price"

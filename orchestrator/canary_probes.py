@@ -3,91 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from interfaces.canaries import LATER_WORD, PAST_WORD, Bait
+from orchestrator.canary_facts import of_facts
+from orchestrator.canary_horizon import of_horizon, twins
+from orchestrator.probe import FAR, FIELDS, HUGE, Probe
 from schemas.base import plain
-from schemas.canaries import CanaryName
 from schemas.loan import BorrowerDocument, BorrowerFile, LoanApplication, Transaction
-
-FAR = date(9999, 12, 31)
-_FIELDS = ["open", "high", "low", "close", "volume"]
-_HUGE = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One call, the canary it belongs to, and what it has to answer for its silence to count."""
-
-    canary: CanaryName
-    tool: str
-    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
-    shows: str | None = None
-    """Stands in every honest answer; None when the call may as well be refused."""
-    refused: bool = False
-    """Whether that answer is a refusal."""
-    plans: bool = False
-    """Whether its answer may name later dates: a published calendar, a schedule of payments."""
 
 
 def probes(bait: Bait) -> tuple[Probe, ...]:
     """Return all calls, in the order in which they are made."""
-    unlisted, unknown = twins(bait, bait.unlisted), twins(bait, bait.unknown)
     return (
         *_prices(bait),
         *_quantum(bait),
         *_lending(),
+        *of_facts(bait),
         *_documents(bait),
         *_session(bait),
-        *_horizon(bait),
-        *unlisted,
-        *unknown,
-    )
-
-
-def twins(bait: Bait, symbol: str) -> tuple[Probe, ...]:
-    """Return calls that must answer alike for any symbol without a price by now.
-
-    The last places no order, whatever the prices: only its note about the symbol matters.
-    """
-
-    def probe(tool: str, **arguments: Any) -> Probe:
-        return Probe("error-horizon", tool, arguments)
-
-    return (
-        probe("prices_get_bars", symbols=[symbol]),
-        probe("prices_get_bars", symbols=[bait.listed, symbol], lookback=5),
-        probe("prices_get_quote", symbol=symbol),
-        probe("prices_get_returns", symbols=[symbol]),
-        probe("trading_preview_order", symbol=symbol, side="buy", quantity="1"),
-        probe(
-            "trading_rebalance_to_weights",
-            weights={bait.listed: "0.5", symbol: "0.1"},
-            reason="canary",
-            min_order="1000000000",
-        ),
+        *of_horizon(bait),
+        *(probe for name in (*bait.coming, bait.unknown) for probe in twins(bait, name)),
     )
 
 
 def _prices(bait: Bait) -> Iterator[Probe]:
     known = [bait.listed, bait.recent]
-    first, following = bait.sessions[0], _days(bait, 1)
+    first, following = bait.sessions[0], bait.ahead(1)
     close = plain(bait.last_close)
 
     def probe(tool: str, *, shows: str | None = None, **arguments: Any) -> Probe:
         return Probe("future-prices", tool, arguments, shows)
 
     bars = "prices_get_bars"
-    yield probe(bars, symbols=known, lookback=_HUGE, fields=_FIELDS, shows=close)
+    yield probe(bars, symbols=known, lookback=HUGE, fields=FIELDS, shows=close)
     yield probe(bars, symbols=known, shows=close)
-    yield probe(bars, symbols=known, start=str(first), fields=_FIELDS, shows=close)
+    yield probe(bars, symbols=known, start=str(first), fields=FIELDS, shows=close)
     for start, end in ((first, following), (following, following), (following, FAR), (first, FAR)):
-        yield probe(bars, symbols=[bait.listed], start=str(start), end=str(end), fields=_FIELDS)
+        yield probe(bars, symbols=[bait.listed], start=str(start), end=str(end), fields=FIELDS)
     yield probe(bars, symbols=[bait.listed], end=str(following), lookback=3)
-    yield probe("prices_get_returns", symbols=known, lookback=_HUGE, shows=bait.recent)
+    yield probe("prices_get_returns", symbols=known, lookback=HUGE, shows=bait.recent)
     yield probe("prices_list_symbols", shows=bait.recent)
     span = {"start": str(bait.sessions[0]), "end": str(bait.sessions[-1])}
     name = bait.calendar.name
@@ -136,7 +93,7 @@ def _documents(bait: Bait) -> Iterator[Probe]:
         yield probe(tool, query="merger", limit=50, shows=PAST_WORD)
         yield probe(tool, query="merger", symbol=bait.listed, limit=50, shows=PAST_WORD)
     yield probe("lending_list_transactions", limit=2000, shows=PAST_WORD)
-    yield probe("lending_list_transactions", until=str(_days(bait, 1)))
+    yield probe("lending_list_transactions", until=str(bait.ahead(1)))
     yield probe("lending_get_borrower_documents", shows=PAST_WORD)
 
 
@@ -149,9 +106,9 @@ def _session(bait: Bait) -> Iterator[Probe]:
         return Probe("current-session", tool, arguments, shows)
 
     bars = "prices_get_bars"
-    yield probe(bars, symbols=[bait.listed], lookback=1, fields=_FIELDS, shows=close)
+    yield probe(bars, symbols=[bait.listed], lookback=1, fields=FIELDS, shows=close)
     for start in (eve, today):
-        yield probe(bars, symbols=[bait.listed], start=start, end=today, fields=_FIELDS)
+        yield probe(bars, symbols=[bait.listed], start=start, end=today, fields=FIELDS)
     yield probe("prices_get_quote", symbol=bait.listed, shows=close)
     order = {"symbol": bait.listed, "side": "buy", "quantity": "1"}
     yield probe("trading_get_mode", shows="simulation")
@@ -166,41 +123,6 @@ def _session(bait: Bait) -> Iterator[Probe]:
     yield probe("trading_get_account", shows=bait.listed)
     yield probe("trading_get_positions", shows=close)
     yield probe("trading_list_orders", shows=bait.listed)
-
-
-def _horizon(bait: Bait) -> Iterator[Probe]:
-    """Ask for what there is not: the refusals may not tell where the data begins or ends."""
-
-    def probe(tool: str, **arguments: Any) -> Probe:
-        return Probe("error-horizon", tool, arguments)
-
-    last = bait.sessions[-1]
-    days = [last + timedelta(days=1), last + timedelta(days=4_000), FAR, date(1, 1, 1)]
-    for day in (*days, *_closed(bait)):
-        yield probe("prices_get_bars", symbols=[bait.listed], start=str(day), end=str(day))
-    yield probe("prices_get_bars", symbols=[bait.listed], start=str(last), end=str(bait.session))
-    yield probe("prices_get_calendar", start=str(FAR), end=str(FAR))
-    yield probe("lending_list_transactions", since=str(FAR))
-    yield probe("lending_simulate_coverage", seed=1, symbols=[bait.unknown])
-    yield probe("trading_cancel_order", client_order_id="none")
-    moment = bait.calendar.closes_at(last).isoformat()
-    yield probe("memory_remember", text="canary", event_time=moment)
-
-
-def _closed(bait: Bait) -> tuple[date, ...]:
-    """Return the last day without a session before the one under decision and the first after."""
-    span = (bait.sessions[-1] - bait.sessions[0]).days
-    days = [bait.sessions[0] + timedelta(days=step) for step in range(span)]
-    closed = [day for day in days if day not in bait.sessions]
-    return (
-        *[day for day in closed if day < bait.session][-1:],
-        *[day for day in closed if day > bait.session][:1],
-    )
-
-
-def _days(bait: Bait, ahead: int) -> date:
-    """Return the session that many after the one under decision."""
-    return bait.sessions[bait.sessions.index(bait.session) + ahead]
 
 
 def borrower(bait: Bait) -> BorrowerFile:

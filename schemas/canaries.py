@@ -10,7 +10,15 @@ from pydantic import Field
 from schemas.base import Message
 
 CanaryName = Literal[
-    "future-prices", "current-session", "documents", "error-horizon", "memory", "settlement"
+    "future-prices",
+    "current-session",
+    "restated-values",
+    "later-facts",
+    "ticker-reuse",
+    "documents",
+    "error-horizon",
+    "memory",
+    "settlement",
 ]
 
 

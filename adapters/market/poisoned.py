@@ -5,24 +5,42 @@ Before the session under decision both futures are the same market, to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
-from adapters.market.table import PriceArrays, PriceTable, TableView
+from adapters.market import poisoned_facts as cast
+from adapters.market.poisoned_facts import BEFORE, Timetable, facts_of
+from adapters.market.table import Floats, PriceArrays, PriceTable, TableView
 from interfaces.calendar import TradingCalendar
-from interfaces.canaries import LATER_PRICE, LATER_VOLUME, TODAY_CLOSE, TODAY_OPEN, Future
+from interfaces.canaries import (
+    FORMER,
+    LATER_PRICE,
+    LATER_VOLUME,
+    NEWCOMER,
+    TODAY_CLOSE,
+    TODAY_OPEN,
+    Future,
+)
 from schemas.errors import InvalidRequest
 from schemas.facts import UniverseStay
 from schemas.market import DatasetInfo
 
-LISTED, RECENT, UNLISTED, UNKNOWN = "ZZLIST", "ZZRECT", "ZZSOON", "ZZNONE"
 RECENT_BARS = 10
-_BEFORE, _AFTER = 60, 5
-_SYMBOLS = (LISTED, RECENT, UNLISTED)
-_BASES = np.array([100.0, 40.0, 250.0])
-_APART = np.array([0.25, 0.5, 0.75])  # poisoned prices differ by symbol and are never whole
+_AFTER = 5
+_BASES = {
+    cast.CONTESTED: 60.0,
+    cast.RIVAL: 60.0,
+    cast.LISTED: 100.0,
+    cast.RECENT: 40.0,
+    cast.UNLISTED: 250.0,
+    cast.TAKEN: float(FORMER) + 0.5,
+    cast.TAKER: float(NEWCOMER) + 0.5,
+}
+_IDS = tuple(sorted(_BASES))
+_EMPTY = {"suspected_splits": (), "actions": 0, "universes": (), "macro": (), "documents": 0}
 
 
 class PoisonedMarket:
@@ -34,26 +52,36 @@ class PoisonedMarket:
 
     def __init__(self, like: DatasetInfo, calendar: TradingCalendar, near: date) -> None:
         self.sessions = _around(calendar, near)
-        self.session = self.sessions[_BEFORE]
-        self._info = like.model_copy(
+        self.session = self.sessions[BEFORE]
+        times = Timetable(calendar, self.sessions)
+        info = like.model_copy(
             update={
                 "name": "canaries",
                 "description": "a made-up market",
                 "data_hash": "0" * 64,
-                "symbols": _SYMBOLS,
+                "symbols": _IDS,
                 "benchmarks": (),
                 "caveats": (),
+                **_EMPTY,
             }
         )
-        poisoned = _arrays(self.sessions, "poisoned")
+
+        def laid(future: Future) -> PriceTable:
+            return PriceTable(
+                info, _arrays(self.sessions, future), calendar, facts_of(times, future)
+            )
+
         self._tables: dict[Future, PriceTable] = {
-            "poisoned": PriceTable(self._info, poisoned, calendar),
-            "harmless": PriceTable(self._info, _arrays(self.sessions, "harmless"), calendar),
+            "poisoned": laid("poisoned"),
+            "harmless": laid("harmless"),
         }
         self._laid = self._tables["poisoned"]
-        self.last_close = float(poisoned.close[_BEFORE - 1, 0])
+        self._info = info.model_copy(update={"symbols": self._laid.tickers()})
+        poisoned = _arrays(self.sessions, "poisoned")
+        column = _IDS.index(cast.LISTED)
+        self.last_close = float(poisoned.close[BEFORE - 1, column])
         filled = poisoned.close if like.close_only else poisoned.open
-        self.fill_price = float(filled[_BEFORE, 0])
+        self.fill_price = float(filled[BEFORE, column])
 
     def lay(self, future: Future) -> None:
         """Exchange everything from the session on."""
@@ -68,16 +96,32 @@ class PoisonedMarket:
         return self._laid.view(as_of)
 
     def universes(self) -> Mapping[str, tuple[UniverseStay, ...]]:
-        """Return the universes: it has none."""
-        return {}
+        """Return the universes with all their stays."""
+        return self._laid.universes()
 
     def covers(self, start: date, end: date) -> bool:
         """Tell whether prices exist for the whole range."""
         return self._laid.covers(start, end)
 
+    def reach(self) -> Mapping[str, tuple[date, date]]:
+        """Return the first and last session with a price of each ticker that is ever borne."""
+        return self._laid.reach()
+
+    def bearers(
+        self, symbols: Iterable[str], start: date | None = None, end: date | None = None
+    ) -> frozenset[str]:
+        """Return the instruments that bear one of the tickers between the days."""
+        return self._laid.bearers(symbols, start, end)
+
+    def tickers_of(
+        self, instruments: Iterable[str], start: date | None = None, end: date | None = None
+    ) -> frozenset[str]:
+        """Return every ticker these instruments bear between the days."""
+        return self._laid.tickers_of(instruments, start, end)
+
 
 def _around(calendar: TradingCalendar, near: date) -> tuple[date, ...]:
-    """Return consecutive sessions, `_BEFORE` of them before the wanted one where there are."""
+    """Return consecutive sessions, `BEFORE` of them before the wanted one where there are."""
     days = [calendar.on_or_after(near)]
     try:
         while len(days) <= _AFTER:
@@ -85,35 +129,32 @@ def _around(calendar: TradingCalendar, near: date) -> tuple[date, ...]:
     except InvalidRequest:  # the calendar ends here: take more of the time before
         pass
     try:
-        while len(days) <= _BEFORE + _AFTER:
+        while len(days) <= BEFORE + _AFTER:
             days.insert(0, calendar.previous(days[0]))
     except InvalidRequest:  # the calendar begins here
-        while len(days) <= _BEFORE + _AFTER:
+        while len(days) <= BEFORE + _AFTER:
             days.append(calendar.on_or_after(days[-1] + timedelta(days=1)))
     return tuple(days)
 
 
 def _arrays(sessions: tuple[date, ...], future: Future) -> PriceArrays:
-    shape = (len(sessions), len(_SYMBOLS))
-    row, column = np.indices(shape)
+    row, column = np.indices((len(sessions), len(_IDS)))
     wave, gap = (row * (column + 3)) % 7 - 3, (row + column) % 3 - 1
-    close = np.round(_BASES * (1 + 0.004 * wave), 2).astype(np.float64)
-    start = np.round(close * (1 + 0.002 * gap), 2).astype(np.float64)
+    bases = np.array([_BASES[one] for one in _IDS])
+    moves = np.where(bases < float(FORMER), bases * 0.004, 0.05)  # digits of a marker stay
+    close = np.round(bases + moves * wave, 2).astype(np.float64)
+    start = np.round(close + moves * gap / 2, 2).astype(np.float64)
     volume = (1000 + row % 13).astype(np.float64)
+    units = (row < cast.SPLIT_ON) & (column == _IDS.index(cast.LISTED))
+    for prices in (start, close):
+        prices[units] *= cast.FORMER_UNITS
     if future == "poisoned":
-        start[_BEFORE] = float(TODAY_OPEN) + _APART
-        close[_BEFORE] = float(TODAY_CLOSE) + _APART
-        start[_BEFORE + 1 :] = float(LATER_PRICE) + _APART
-        close[_BEFORE + 1 :] = float(LATER_PRICE) + _APART[::-1]
-        volume[_BEFORE:] = float(LATER_VOLUME) + 0.5
-        missing = (row < _BEFORE) & (column == 2)
-    else:  # one is not listed later either, the other trades no more: counts differ too
-        missing = (column == 2) & (row < _BEFORE + 2) | (column == 1) & (row >= _BEFORE)
-    missing |= (row < _BEFORE - RECENT_BARS) & (column == 1)
+        _poison(start, close, volume)
+    missing = _missing(row, column, future)
     for values in (start, close, volume):
         values[missing] = np.nan
     return PriceArrays(
-        symbols=_SYMBOLS,
+        symbols=_IDS,
         sessions=np.array(sessions, "datetime64[D]"),
         open=start,
         high=np.fmax(start, close),
@@ -121,3 +162,35 @@ def _arrays(sessions: tuple[date, ...], future: Future) -> PriceArrays:
         close=close,
         volume=volume,
     )
+
+
+def _poison(start: Floats, close: Floats, volume: Floats) -> None:
+    """Write the poison over all prices of the session and after it."""
+    # They differ by symbol and are never whole.
+    apart = np.round((np.arange(len(_IDS)) + 1) / (len(_IDS) + 1), 2)
+    start[BEFORE] = float(TODAY_OPEN) + apart
+    close[BEFORE] = float(TODAY_CLOSE) + apart
+    start[BEFORE + 1 :] = float(LATER_PRICE) + apart
+    close[BEFORE + 1 :] = float(LATER_PRICE) + apart[::-1]
+    volume[BEFORE:] = float(LATER_VOLUME) + 0.5
+
+
+def _missing(
+    row: NDArray[np.int64], column: NDArray[np.int64], future: Future
+) -> NDArray[np.bool_]:
+    """Tell which bars there are not; some symbols end or begin with the session, by the future."""
+    poisoned = future == "poisoned"
+    end = len(row)
+    spans = {
+        cast.LISTED: (0, end),
+        cast.CONTESTED: (0, BEFORE + 2 if poisoned else end),
+        cast.RIVAL: (BEFORE + 2 if poisoned else BEFORE + 4, end),
+        cast.RECENT: (BEFORE - RECENT_BARS, end if poisoned else BEFORE),
+        cast.UNLISTED: (BEFORE if poisoned else BEFORE + 2, end),
+        cast.TAKEN: (0, cast.FORMER_ENDS),
+        cast.TAKER: (cast.TAKEN_ON, end),
+    }
+    first = np.array([spans[one][0] for one in _IDS])[column]
+    last = np.array([spans[one][1] for one in _IDS])[column]
+    late = (row == cast.MISSING) & (column == _IDS.index(cast.CONTESTED))
+    return (row < first) | (row >= last) | late

@@ -16,7 +16,7 @@ Run = Callable[..., Any]
 def test_the_canaries_can_be_asked_alone(run: Run) -> None:
     said = run("doctor", "--canaries")
     assert said.code == 0
-    assert "6 of 6 canaries silent." in said.out
+    assert "9 of 9 canaries silent." in said.out
     assert "OPENAI_API_KEY" not in said.out  # nothing else is looked at
     report = CanaryReport.model_validate(run("doctor", "--canaries", "--json").json)
     assert report.alarm is None
@@ -32,6 +32,6 @@ def test_a_failed_canary_is_shown_and_ends_with_5(
     monkeypatch.setattr(worker, "check_canaries", lambda *_: failed)
     said = run("doctor", "--canaries")
     assert said.code == 5
-    assert "5 of 6 canaries silent." in said.out
+    assert "8 of 9 canaries silent." in said.out
     assert "it sang." in said.out
     assert run("doctor", "--canaries", "--json").code == 5

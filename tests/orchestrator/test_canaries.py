@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adapters.broker.simulated import SimulatedBroker
@@ -17,9 +18,19 @@ from adapters.documents.local import LocalDocuments
 from adapters.market.table import PriceTable
 from adapters.memory.run_memory import RunMemoryBook
 from adapters.wiring import RunPorts, System, bait_for, run_ports
-from interfaces.canaries import LATER_WORD
-from interfaces.market import Bars, Closes, MarketData, MarketView
+from interfaces.canaries import LATER_WORD, Bait
+from interfaces.market import (
+    AS_KNOWN,
+    AS_TRADED,
+    Bars,
+    Closes,
+    MacroSeries,
+    MarketData,
+    MarketView,
+    Reading,
+)
 from orchestrator import worker
+from orchestrator.canary_horizon import twins
 from orchestrator.canary_probes import borrower, probes
 from orchestrator.worker import check_canaries
 from schemas.canaries import CanaryReport
@@ -32,7 +43,12 @@ from tests.orchestrator.reading import read
 from tests.orchestrator.runs import lending, run, trading
 
 DAY = timedelta(days=1)
-NAMES = ["future-prices", "current-session", "documents", "error-horizon", "memory", "settlement"]
+NAMES = [
+    *("future-prices", "current-session", "restated-values", "later-facts", "ticker-reuse"),
+    *("documents", "error-horizon", "memory", "settlement"),
+]
+NAMING = {"symbol", "symbols", "weights", "series", "universe"}
+"""Arguments that name what may be yet to come."""
 Spoil = Callable[[RunPorts], RunPorts]
 
 
@@ -81,16 +97,53 @@ class _Anywhere(PriceTable):
         return True
 
 
-def test_every_tool_of_a_run_is_asked(system: System):
+@pytest.fixture
+def offered(system: System, bait: Bait) -> dict[str, set[str]]:
+    """The arguments of every tool that a run has, by the tool's name."""
+    request = lending(application=borrower(bait))
+    ports = run_ports(system, request, run_key="k", bait=bait)
+    servers = worker._servers(system, request, ports, "k")
+    tools = [tool for server in servers.values() for tool in asyncio.run(server.list_tools())]
+    return {tool.name: set(tool.input_schema["properties"]) for tool in tools}
+
+
+@pytest.fixture
+def bait(system: System) -> Iterator[Bait]:
     with bait_for(system.catalog.open("bundled").info(), date(2020, 1, 29)) as bait:
-        request = lending(application=borrower(bait))
-        ports = run_ports(system, request, run_key="k", symbols=(bait.listed,), bait=bait)
-        servers = worker._servers(system, request, ports, "k")
-        asked = {probe.tool for probe in probes(bait)} | {"memory_recall"}
-        offered = {
-            tool.name for server in servers.values() for tool in asyncio.run(server.list_tools())
-        }
-    assert asked == offered
+        yield bait
+
+
+@pytest.mark.promise("no-look-ahead")
+def test_every_tool_of_a_run_is_asked(bait: Bait, offered: dict[str, set[str]]):
+    asked = {probe.tool for probe in probes(bait)} | {"memory_recall"}
+    assert asked == set(offered)
+
+
+@pytest.mark.promise("no-look-ahead")
+def test_every_tool_that_takes_a_name_is_asked_for_one_to_come_and_for_one_that_is_none(
+    bait: Bait, offered: dict[str, set[str]]
+):
+    naming = {tool for tool, arguments in offered.items() if arguments & NAMING}
+    assert {probe.tool for probe in twins(bait, bait.unknown)} == naming
+
+
+@pytest.mark.promise("no-look-ahead")
+def test_the_poison_is_where_it_is_looked_for(bait: Bait):
+    """A view from after the data shows every kind of poison: silence is not for want of any."""
+    view = bait.market.view(bait.calendar.closes_at(bait.sessions[-1]) + DAY)
+    shown = {
+        "bars": [view.bars(one, how=AS_TRADED) for one in (bait.listed, bait.contested)],
+        "actions": view.actions(),
+        "renamed": view.symbols(),
+        "members": view.members(bait.universe),
+        "series": [view.macro(one) for one in (bait.series, bait.unlisted)],
+    }
+    assert all(np.isin([95959.25], bars.close).all() for bars in shown["bars"][:1])
+    assert {one.kind for one in shown["actions"]} >= {"split", "cash_dividend", "ticker_change"}
+    assert set(bait.coming) <= set(bait.market.info().symbols)
+    assert set(bait.coming[:2]) <= set(shown["renamed"])
+    assert shown["members"] == (bait.contested,) or bait.listed not in shown["members"]
+    assert 95959.25 in shown["series"][0].values
 
 
 # Leaking doubles: what each canary is there for.
@@ -124,11 +177,14 @@ class _View:
     def bars(self, symbol: str, **window: Any) -> Bars:
         return self.honest.bars(symbol, **window)
 
-    def closes(self, symbols: Sequence[str], lookback: int) -> Closes:
-        return self.honest.closes(symbols, lookback)
+    def closes(self, symbols: Sequence[str], lookback: int, **how: Any) -> Closes:
+        return self.honest.closes(symbols, lookback, **how)
 
     def last_close(self, symbol: str) -> tuple[date, float] | None:
         return self.honest.last_close(symbol)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.honest, name)
 
 
 class AnswersWhenAsked(_View):
@@ -149,8 +205,8 @@ class ClosesEarly(_View):
 class BackAdjusted(_View):
     """Shows no later price, but a level that comes from one."""
 
-    def closes(self, symbols: Sequence[str], lookback: int) -> Closes:
-        closes = self.honest.closes(symbols, lookback)
+    def closes(self, symbols: Sequence[str], lookback: int, **how: Any) -> Closes:
+        closes = self.honest.closes(symbols, lookback, **how)
         level = self.last.last_close(symbols[0]) or (None, 1.0)
         return replace(closes, values=closes.values + level[1] / 1000)
 
@@ -192,6 +248,101 @@ class KnowsNothing(_View):
         raise NotFound("nothing is known")
 
 
+class Restates(_View):
+    """Shows the days that are past as they will have been restated."""
+
+    def bars(self, symbol: str, **window: Any) -> Bars:
+        honest = self.honest.bars(symbol, **window)
+        if not len(honest.sessions):
+            return honest
+        start, end = honest.sessions[[0, -1]].tolist()
+        return self.last.bars(symbol, start=start, end=end, how=AS_TRADED)
+
+
+class FirstPublished(_View):
+    """Knows no value but the one that was published first."""
+
+    def bars(self, symbol: str, how: Reading = AS_KNOWN, **window: Any) -> Bars:
+        return self.honest.bars(symbol, how=replace(how, vintage="first"), **window)
+
+
+class Revises(_View):
+    """Shows the newest vintage there will be, of periods that are known."""
+
+    def macro(self, series: str, **asked: Any) -> MacroSeries:
+        honest = self.honest.macro(series, **asked)
+        return replace(honest, values=self.last.macro(series).values[: len(honest.values)])
+
+
+class Announces(_View):
+    """Lists actions that nobody has heard of yet."""
+
+    def actions(self, symbol: str | None = None, **span: Any) -> Any:
+        return self.last.actions(symbol, **span)
+
+
+class AdjustsEarly(_View):
+    """Adjusts for a split of the past that is found out later."""
+
+    def bars(self, symbol: str, **window: Any) -> Bars:
+        bars = self.honest.bars(symbol, **window)
+        for action in self.last.actions():
+            past = action.ex_date < self.as_of.date() and action.known_time >= self.as_of
+            if action.kind == "split" and action.instrument == symbol and past:
+                before = bars.sessions < np.datetime64(action.ex_date)
+                bars = replace(bars, close=bars.close / np.where(before, float(action.ratio), 1))
+        return bars
+
+
+class AdmitsEarly(_View):
+    """Counts as a member whoever will be one."""
+
+    def members(self, universe: str) -> tuple[str, ...]:
+        return tuple(sorted({*self.honest.members(universe), *self.last.members(universe)}))
+
+
+class ForeseesReleases(_View):
+    """Lists the series that will be published."""
+
+    def macro_series(self) -> Any:
+        return self.last.macro_series()
+
+
+class MergesCompanies(_View):
+    """Takes a ticker for one company, whoever bore it."""
+
+    def bars(self, symbol: str, **window: Any) -> Bars:
+        own = self.honest.bars(symbol, **window)
+        try:
+            other = self.honest.bars(f"{symbol}.1", **window)
+        except NotFound:
+            return own
+        parts = ("sessions", "open", "high", "low", "close", "volume")
+        both = {name: np.r_[getattr(other, name), getattr(own, name)] for name in parts}
+        return replace(own, **both)
+
+
+class ForgetsTheFormer(_View):
+    """Loses a company as soon as another one bears its ticker."""
+
+    def last_close(self, symbol: str) -> tuple[date, float] | None:
+        return None if "." in symbol else self.honest.last_close(symbol)
+
+
+class HandsOverEarly(_View):
+    """Gives a ticker to the company that will take it over, before it does."""
+
+    def last_close(self, symbol: str) -> tuple[date, float] | None:
+        found = self.last.last_close(f"{symbol}.1") if "." not in symbol else None
+        return found or self.honest.last_close(symbol)
+
+    def bars(self, symbol: str, **window: Any) -> Bars:
+        try:
+            return self.last.bars(f"{symbol}.1", **window)
+        except NotFound:
+            return self.honest.bars(symbol, **window)
+
+
 def viewed_by(view: type[_View]) -> Spoil:
     class Spoilt(Peeking):
         def view(self, as_of: datetime) -> MarketView:
@@ -224,7 +375,7 @@ class Undated(Timeless):
         found = self._documents.search(query, as_of=as_of, **rest)
         if not (self._documents._folder / "undated.md").exists():
             return found
-        return (*found, found[0].model_copy(update={"excerpt": LATER_WORD}))
+        return (*found, *(one.model_copy(update={"excerpt": LATER_WORD}) for one in found[:1]))
 
 
 class Ranked(Timeless):
@@ -323,9 +474,19 @@ LEAKS: list[tuple[str, str, Spoil]] = [
     ("current-session", "trading_preview_order showed", viewed_by(ClosesEarly)),
     (
         "current-session",
-        "answered otherwise",
+        "trading_get_positions showed",
         lambda p: replace(p, exchange=_broker(MarksEarly, p)),
     ),
+    ("restated-values", "published only on", viewed_by(Restates)),
+    ("restated-values", "proves nothing", viewed_by(FirstPublished)),
+    ("restated-values", "prices_get_macro_series showed a value", viewed_by(Revises)),
+    ("later-facts", "prices_get_corporate_actions", viewed_by(Announces)),
+    ("later-facts", "prices_get_bars answered otherwise", viewed_by(AdjustsEarly)),
+    ("later-facts", "prices_get_universe", viewed_by(AdmitsEarly)),
+    ("later-facts", "prices_list_macro_series", viewed_by(ForeseesReleases)),
+    ("ticker-reuse", "does not belong to the name", viewed_by(MergesCompanies)),
+    ("ticker-reuse", "proves nothing", viewed_by(ForgetsTheFormer)),
+    ("ticker-reuse", "prices_get_", viewed_by(HandsOverEarly)),
     ("documents", "undated or", lambda p: replace(p, documents=Timeless(p.documents))),
     ("documents", "undated or", lambda p: replace(p, documents=Undated(p.documents))),
     ("documents", "answered otherwise", lambda p: replace(p, documents=Ranked(p.documents))),
@@ -370,7 +531,7 @@ def test_a_job_whose_tools_see_the_future_runs_nothing_and_says_which(
     report = _stored(system, job.job_id)
     assert [canary.name for canary in report.canaries if not canary.passed] == ["documents"]
     page = read(system.store.artifacts.get(job.job_id, "report.html").decode())
-    assert "Checked before the run: 5 of 6 canaries silent" in page.words()
+    assert "Checked before the run: 8 of 9 canaries silent" in page.words()
     assert any(row[1:2] == ["FAILED"] and "search_news" in row[2] for row in page.rows)
 
 
@@ -380,7 +541,7 @@ def test_a_jobs_results_and_report_say_what_was_checked(system: System):
     report = _stored(system, job.job_id)
     assert report == check_canaries(system, job.request)
     page = read(system.store.artifacts.get(job.job_id, "report.html").decode())
-    assert "Checked before the run: 6 of 6 canaries silent" in page.words()
+    assert "Checked before the run: 9 of 9 canaries silent" in page.words()
     assert all([canary.title, "silent", canary.says] in page.rows for canary in report.canaries)
     assert not page.unbalanced
 

@@ -6,6 +6,8 @@ begins with its server's name, which is how a call finds its server.
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -61,6 +63,7 @@ async def open_tools(servers: Mapping[str, Any]) -> AsyncGenerator[McpToolSessio
         for name, server in servers.items():
             client = mcp.Client(server, read_timeout_seconds=READ_TIMEOUT_S)
             clients[name] = await stack.enter_async_context(client)
+            _share_validators(client)
             for tool in (await client.list_tools()).tools:
                 specs[tool.name] = _spec(tool)
         try:
@@ -69,6 +72,30 @@ async def open_tools(servers: Mapping[str, Any]) -> AsyncGenerator[McpToolSessio
             failure = error
     if failure is not None:
         raise failure
+
+
+def _share_validators(client: mcp.Client) -> None:
+    """Let the client take the validators of output schemas that this process has compiled.
+
+    The SDK compiles each for every connection, which takes as long as a dozen calls: a job opens
+    connections for its canaries and again for every run.
+    """
+    session: Any = client.session  # the SDK has no door for this: typed, it would be private use
+    compile_own, compiled = session._output_schema_validator, _validators()  # noqa: SLF001
+
+    def validator(name: str, output_schema: dict[str, Any]) -> Any:
+        schema = json.dumps(output_schema)
+        if schema not in compiled:
+            compiled[schema] = compile_own(name, output_schema)
+        return compiled[schema]
+
+    session._output_schema_validator = validator  # noqa: SLF001  # as above
+
+
+@functools.cache
+def _validators() -> dict[str, Any]:
+    """Return the compiled validators of this process by their schemas."""
+    return {}
 
 
 def _spec(tool: Tool) -> ToolSpec:

@@ -46,6 +46,10 @@ _ATTEMPTS = 4
 _REFUSED_CREDENTIALS = {13, 18, 8000}
 
 
+class DiskFull(Unavailable):
+    """The database takes no more until there is room on its disk."""
+
+
 @contextmanager
 def translated() -> Generator[None]:
     """Turn the driver's errors into ours, from their cause; no message shows a URI."""
@@ -73,8 +77,10 @@ def translate(error: Exception) -> AlphaShieldError:
 def _refusal(error: OperationFailure) -> AlphaShieldError:
     if error.code in _REFUSED_CREDENTIALS:
         return BadConfiguration("the database refuses the credentials of MONGODB_URI")
-    if "full" in str(error).lower():
-        return Unavailable("the database's disk is full")
+    if "disk is full" in str(error):
+        return DiskFull("the database's disk is full")
+    if "disk I/O error" in str(error):
+        return Unavailable("the database cannot write to its disk")
     return Unavailable(f"the database refused an operation (code {error.code})")
 
 

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from pymongo import IndexModel
 
-from adapters.store.calls import Documents, compare_and_set, repeated
+from adapters.store.calls import DiskFull, Documents, compare_and_set, repeated
 from adapters.store.codec import decode
 from interfaces.store import CLOCKS_APART, Silent
 from schemas.base import Message
@@ -30,13 +30,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODY: Mapping[str, Any] = {"worker": None, "lease_until": None, "_lease": None}
 
 Kind = TypeVar("Kind", bound=Message)
+MakeRoom = Callable[[], bool]
+
+
+def no_room() -> bool:
+    """Make none: the disk of a database elsewhere is not ours."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class Claims(Generic[Kind]):
     """What jobs and downloads have in common: who works on which, and how it changes hands.
 
-    `noun` names one of them to a user; `large` are the fields that are not read to find a free one.
+    `noun` names one of them to a user; `large` are the fields that are not read to find a free one;
+    `make_room` makes some on a full disk, for last words, and tells whether it could.
     """
 
     documents: Documents
@@ -44,6 +51,7 @@ class Claims(Generic[Kind]):
     noun: str
     resumable: tuple[str, ...]
     large: tuple[str, ...] = ()
+    make_room: MakeRoom = no_room
 
     def get(self, name: str) -> Kind:
         """Return the message; `NotFound`."""
@@ -108,7 +116,13 @@ class Claims(Generic[Kind]):
 
     def finish(self, name: str, fence: int, change: Mapping[str, Any], *, now: datetime) -> Kind:
         """Write the last words, and give the lease back; `Conflict` when the fence is stale."""
-        self.write(name, fence, {**change, **_NOBODY}, now=now)
+        last = {**change, **_NOBODY}
+        try:
+            self.write(name, fence, last, now=now)
+        except DiskFull:
+            if not self.make_room():
+                raise
+            self.write(name, fence, last, now=now)
         return self.get(name)
 
     def request_cancel(self, name: str, *, now: datetime) -> Kind:

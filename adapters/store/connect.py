@@ -14,6 +14,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 from adapters.store import artifacts, downloads, jobs, keys, memories
 from adapters.store.artifacts import MongoArtifactStore
 from adapters.store.calls import NO_ADDRESS, repeated, translated
+from adapters.store.claims import no_room
 from adapters.store.downloads import MongoDownloadStore
 from adapters.store.embedded import EmbeddedServer
 from adapters.store.jobs import MongoJobStore
@@ -71,14 +72,16 @@ def open_store(uri: str | None, home: Path, *, database: str = "alphashield") ->
     `BadConfiguration`. No message shows the URI.
     """
     with contextlib.ExitStack() as leaving:
-        address = uri or leaving.enter_context(EmbeddedServer.open(home)).uri
+        embedded = None if uri else leaving.enter_context(EmbeddedServer.open(home))
+        address = uri or (embedded.uri if embedded else "")
+        make_room = embedded.make_room if embedded else no_room
         client = _connect(address)
         leaving.callback(client.close)
         tables = client[database]
         repeated(lambda: prepare(tables))
         return Store(
-            jobs=MongoJobStore(tables["jobs"]),
-            downloads=MongoDownloadStore(tables["downloads"]),
+            jobs=MongoJobStore(tables["jobs"], make_room=make_room),
+            downloads=MongoDownloadStore(tables["downloads"], make_room=make_room),
             ticks=MongoTickStore(tables["run_heads"], tables["ticks"]),
             artifacts=MongoArtifactStore(tables["artifacts"], tables["artifact_pieces"]),
             keys=MongoKeyStore(tables["keys"]),

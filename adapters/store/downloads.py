@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.store import claims
 from adapters.store.calls import Documents, insert, repeated
-from adapters.store.claims import Claims, order_of
+from adapters.store.claims import Claims, MakeRoom, no_room, order_of
 from adapters.store.codec import encode
 from interfaces.store import Ending, Silent
 from schemas.downloads import ChunkProgress, Download, DownloadState
@@ -24,7 +24,7 @@ _RESUMABLE: tuple[DownloadState, ...] = ("paused", "failed", "partial")
 class MongoDownloadStore:
     """`interfaces.store.DownloadStore` on one collection."""
 
-    def __init__(self, downloads: Documents) -> None:
+    def __init__(self, downloads: Documents, *, make_room: MakeRoom = no_room) -> None:
         self._downloads = downloads
         self._claims = Claims(
             downloads,
@@ -32,6 +32,7 @@ class MongoDownloadStore:
             noun="download",
             resumable=_RESUMABLE,
             large=("chunks", "report"),
+            make_room=make_room,
         )
 
     def create(self, download: Download) -> Download:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from adapters.store.locks import Files, hold, is_alive, is_held
+from adapters.store.reserve import Reserve
 from adapters.store.supervisor import ROOT
 from schemas.errors import AlphaShieldError, BadConfiguration, Unavailable
 
@@ -25,6 +26,8 @@ _STOPPING_SECONDS = 15.0
 _LOOK_SECONDS = 0.02
 _GUARD_SECONDS = 0.25
 _RESPAWN_SECONDS = 2.0
+_SILENT_SECONDS = 3.0  # what a supervisor has to take its lock, and a failed one to say so
+_FULL = "the disk of the home folder is full: make some room there and try again"
 
 
 class EmbeddedServer:
@@ -38,6 +41,7 @@ class EmbeddedServer:
         self.uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
         self._files = files
         self._share = share
+        self._reserve = Reserve(files)
         self._left = threading.Event()
         self._guard = threading.Thread(target=self._keep, name="store-guard", daemon=True)
         self._guard.start()
@@ -66,6 +70,10 @@ class EmbeddedServer:
             os.close(share)
             raise
 
+    def make_room(self) -> bool:
+        """Give the disk's last reserve up for what must be written; False when none is left."""
+        return self._reserve.give_up()
+
     def close(self) -> None:
         """Leave; the last one to leave ends the server. Leaving twice changes nothing."""
         if not self._left.is_set():
@@ -85,10 +93,11 @@ class EmbeddedServer:
         self.close()
 
     def _keep(self) -> None:
-        pause = _GUARD_SECONDS
+        pause = 0.0
         while not self._left.wait(pause):
             pause = _GUARD_SECONDS
             try:
+                self._reserve.lay_by()
                 if not is_held(self._files.supervisor):
                     _spawn(self._files)
                     pause = _RESPAWN_SECONDS
@@ -98,20 +107,27 @@ class EmbeddedServer:
 
 def _wait_for_port(files: Files) -> int:
     deadline = time.monotonic() + _START_SECONDS
-    started = False
-    while time.monotonic() < deadline:
+    reserve = Reserve(files)
+    started: float | None = None
+    while (now := time.monotonic()) < deadline:
         endpoint = files.read_endpoint()
         if not is_held(files.supervisor):
-            if started and endpoint and endpoint.state == "failed":
-                raise Unavailable(f"the embedded database does not start: {endpoint.reason}")
-            if not started:
+            if started is None:
+                if reserve.is_full():
+                    reserve.give_up()
                 files.log.unlink(missing_ok=True)
                 _spawn(files)
-                started = True
+                started = time.monotonic()
+            elif reserve.is_full() and now - started > _SILENT_SECONDS:
+                raise Unavailable(_FULL)
+            elif endpoint and endpoint.state == "failed":
+                raise Unavailable(f"the embedded database does not start: {endpoint.reason}")
         elif endpoint and endpoint.state == "ready" and is_alive(endpoint.supervisor):
             return endpoint.port
         time.sleep(_LOOK_SECONDS)
-    raise Unavailable("the embedded database does not start in time")
+    raise Unavailable(
+        _FULL if reserve.is_full() else "the embedded database does not start in time"
+    )
 
 
 def _spawn(files: Files) -> None:
@@ -129,5 +145,5 @@ def _spawn(files: Files) -> None:
 
 def _unusable(error: OSError) -> AlphaShieldError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Unavailable("the disk of the home folder is full")
+        return Unavailable(_FULL)
     return BadConfiguration(f"the home folder cannot be used: {os.strerror(error.errno or 0)}")

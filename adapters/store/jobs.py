@@ -11,7 +11,7 @@ from pymongo import IndexModel
 
 from adapters.store import claims
 from adapters.store.calls import Documents, insert, repeated
-from adapters.store.claims import Claims, order_of
+from adapters.store.claims import Claims, MakeRoom, no_room, order_of
 from adapters.store.codec import decode, encode
 from interfaces.store import Silent
 from schemas.errors import Conflict, NotFound
@@ -28,9 +28,9 @@ _RESUMABLE: tuple[JobState, ...] = ("paused", "failed", "partial", "cancelled")
 class MongoJobStore:
     """`interfaces.store.JobStore` on one collection."""
 
-    def __init__(self, jobs: Documents) -> None:
+    def __init__(self, jobs: Documents, *, make_room: MakeRoom = no_room) -> None:
         self._jobs = jobs
-        self._claims = Claims(jobs, Job, noun="job", resumable=_RESUMABLE)
+        self._claims = Claims(jobs, Job, noun="job", resumable=_RESUMABLE, make_room=make_room)
 
     def create(self, job: Job, *, idempotency_key: str | None = None) -> Job:
         """Store a queued job and return it; an idempotency key returns the first job."""

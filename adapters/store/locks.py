@@ -66,6 +66,11 @@ class Files:
         """What the server and its supervisor had to complain about."""
         return self.folder / "server.log"
 
+    @property
+    def reserve(self) -> Path:
+        """Disk that is given up when no other is left."""
+        return self.folder / "reserve"
+
     def read_endpoint(self) -> Endpoint | None:
         """Return what was last said, or None when nothing readable was."""
         try:

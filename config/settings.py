@@ -119,10 +119,12 @@ class Settings(BaseSettings):
         description="paper orders at Alpaca, the safe default; there is no broker in this version",
     )
     alpaca_api_key: SecretStr | None = Field(
-        default=None, description=f"data and orders at Alpaca; {_LATER}"
+        default=None,
+        description="prices, actions, news and quotes from Alpaca, with ALPACA_SECRET_KEY; there "
+        "is no broker in this version",
     )
     alpaca_secret_key: SecretStr | None = Field(
-        default=None, description=f"data and orders at Alpaca; {_LATER}"
+        default=None, description="the other half of ALPACA_API_KEY"
     )
     anthropic_api_key: SecretStr | None = Field(
         default=None, description=f"models anthropic:…; {_LATER}"
@@ -144,10 +146,11 @@ class Settings(BaseSettings):
     )
     alphavantage_api_key: SecretStr | None = Field(
         default=None,
-        description=f"prices from Alpha Vantage; {_LATER}; its JSON files are imported without it",
+        description="prices, splits and dividends from Alpha Vantage; its JSON files are imported "
+        "without it",
     )
     fred_api_key: SecretStr | None = Field(
-        default=None, description=f"economic series by FRED; {_LATER}"
+        default=None, description="economic series of FRED with their ALFRED vintages"
     )
     sentry_dsn: SecretStr | None = Field(
         default=None, description=f"errors reported to Sentry; {_LATER}"

@@ -81,8 +81,13 @@ def _months(ticks: Sequence[Tick]) -> tuple[LoanMonth, ...]:
 def _simulate(
     life: LoanLife, known: MarketView, universe: Sequence[str], seed: int
 ) -> CoverageSimulation | None:
-    """Bootstrap the fund from the basket's months known at the application; None without any."""
-    closes = known.closes(universe, HISTORY_SESSIONS)
+    """Bootstrap the fund from the basket's months known at the application; None without any.
+
+    The basket is what of the universe is traded then: a ticker of later days has no past.
+    """
+    listed = set(known.symbols())
+    symbols = tuple(symbol for symbol in universe if symbol in listed)
+    closes = known.closes(symbols, HISTORY_SESSIONS)
     try:
         months, returns = monthly_basket_returns(closes.sessions, closes.values)
     except InvalidRequest:  # too little history is a fact about the data, and said as None
@@ -102,7 +107,7 @@ def _simulate(
         floor=life.application.fund_floor,
     )
     source = PathSource(
-        symbols=tuple(universe),
+        symbols=symbols,
         seed=seed,
         mean_block_months=to_micro(MEAN_BLOCK_MONTHS),
         history_first_on=closes.sessions[0].astype(date),

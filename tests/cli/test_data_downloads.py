@@ -50,15 +50,15 @@ def bars(run: Run, name: str) -> dict[str, int]:
 
 
 def test_a_download_is_drained_here_and_told(run: Run, shelf: Path) -> None:
-    done = run("data", "download", "told", "--symbols", "AAA,BBB", *PERIOD)
+    done = run("data", "download", "fetched", "--symbols", "AAA,BBB", *PERIOD)
     assert done.code == 0, done.err
-    assert "into 'told' is completed: 2 of 2 chunks, 42 rows, from files" in done.out
+    assert "into 'fetched' is completed: 2 of 2 chunks, 42 rows, from files" in done.out
     assert "2 of 2 chunks, running" in done.err
-    assert bars(run, "told") == {"AAA": 21, "BBB": 21}
+    assert bars(run, "fetched") == {"AAA": 21, "BBB": 21}
     listed = run("data", "downloads", "--json").json["downloads"]
-    assert listed[0]["request"]["data"] == "told"
+    assert listed[0]["request"]["data"] == "fetched"
     assert "completed" in run("data", "downloads").out
-    assert run("data", "symbols", "--data", "told").out == "AAA BBB\n"
+    assert run("data", "symbols", "--data", "fetched").out == "AAA BBB\n"
 
 
 def test_what_failed_is_said_and_tried_again_on_resuming(run: Run, shelf: Path) -> None:
@@ -122,7 +122,8 @@ def test_a_refresh_finds_new_and_restated_bars(run: Run, shelf: Path) -> None:
     put(shelf, "FRESH", recent, price=60.0)
     refused = run("data", "refresh", "fresh")
     assert refused.code == 3
-    assert "offers actions (alphavantage needs a key" in refused.err
+    assert "no provider that is set up offers actions (" in refused.err
+    assert "alphavantage needs a key: set ALPHAVANTAGE_API_KEY" in refused.err
     refreshed = run("data", "refresh", "fresh", "--kinds", "bars")
     assert refreshed.code == 0, refreshed.err
     assert "2 are new, 5 restated" in refreshed.out.replace("bars are", "are")

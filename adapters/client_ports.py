@@ -13,12 +13,14 @@ from decimal import Decimal
 
 from adapters.broker.simulated import SimulatedBroker
 from adapters.clock import SimulatedClock
+from adapters.documents.joined import JoinedDocuments, Shelf
 from adapters.market.universe import universe_of
 from adapters.memory.run_memory import RunMemoryBook
 from adapters.memory.stored_memory import StoredMemoryBook
 from interfaces.broker import Broker, Posting
 from interfaces.calendar import TradingCalendar
 from interfaces.clock import Clock
+from interfaces.documents import DocumentSource
 from interfaces.embedder import Embedder
 from interfaces.market import DataCatalog, MarketData
 from interfaces.memory import MemoryBook
@@ -33,12 +35,13 @@ TENANT = "local"
 
 @dataclass(frozen=True, slots=True)
 class ClientPorts:
-    """The clock, market, account, memories and borrower that the tools look at."""
+    """The clock, market, account, documents, memories and borrower that the tools look at."""
 
     clock: Clock
     calendar: TradingCalendar
     market: MarketData
     broker: Broker
+    documents: DocumentSource
     memories: MemoryBook
     borrower: BorrowerFile | None
     costs: CostModel
@@ -51,6 +54,7 @@ def ports_of_now(
     calendar: TradingCalendar,
     *,
     clock: Clock,
+    documents: Shelf,
     memories: MemoryStore,
     embedder: Embedder,
 ) -> ClientPorts:
@@ -74,6 +78,7 @@ def ports_of_now(
         calendar=calendar,
         market=market,
         broker=broker,
+        documents=JoinedDocuments(documents, market),
         memories=StoredMemoryBook(memories, embedder, tenant=TENANT),
         borrower=None,
         costs=costs,
@@ -89,6 +94,7 @@ def ports_of_run(
     ticks: TickStore,
     catalog: DataCatalog,
     calendar: Callable[[str], TradingCalendar],
+    documents: Shelf,
     embedder: Embedder,
 ) -> ClientPorts:
     """Look at a run after its last committed session, before the next one opens.
@@ -123,6 +129,7 @@ def ports_of_run(
         calendar=sessions,
         market=universe_of(market, request, sessions),
         broker=broker,
+        documents=JoinedDocuments(documents, market),
         memories=memories,
         borrower=request.application,
         costs=request.costs,

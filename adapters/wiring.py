@@ -16,6 +16,7 @@ from adapters.broker.simulated import SimulatedBroker
 from adapters.calendar import ExchangeCalendar
 from adapters.client_ports import ClientPorts, ports_of_now, ports_of_run
 from adapters.clock import SimulatedClock, SystemClock
+from adapters.documents.joined import JoinedDocuments
 from adapters.documents.local import LocalDocuments
 from adapters.documents.poisoned import PoisonedFolder
 from adapters.embedder.hashing import HashingEmbedder
@@ -141,7 +142,7 @@ def run_ports(
             costs=request.costs,
         ),
         memories=RunMemoryBook(system.embedder),
-        documents=bait.documents if bait else system.documents,
+        documents=bait.documents if bait else JoinedDocuments(system.documents, market),
     )
 
 

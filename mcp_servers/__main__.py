@@ -59,7 +59,7 @@ def _trading(_: System, ports: ClientPorts) -> MCPServer:
 
 BUILDERS: dict[str, Callable[[System, ClientPorts], MCPServer]] = {
     "prices": lambda _, p: build_prices_server(clock=p.clock, market=p.market, calendar=p.calendar),
-    "search": lambda s, p: build_search_server(clock=p.clock, documents=s.documents),
+    "search": lambda _, p: build_search_server(clock=p.clock, documents=p.documents),
     "trading": _trading,
     "memory": lambda _, p: build_memory_server(clock=p.clock, memories=p.memories, agent=AGENT),
     "quantum": lambda s, p: build_quantum_server(clock=p.clock, market=p.market, sampler=s.sampler),
@@ -144,6 +144,7 @@ def _ports(system: System, run_id: str | None, data: str) -> ClientPorts:
             ticks=store.ticks,
             catalog=system.catalog,
             calendar=calendar,
+            documents=system.documents,
             embedder=system.embedder,
         )
     market = system.catalog.open(data)
@@ -151,6 +152,7 @@ def _ports(system: System, run_id: str | None, data: str) -> ClientPorts:
         market,
         calendar(market.info().calendar),
         clock=system.wall,
+        documents=system.documents,
         memories=store.memories,
         embedder=system.embedder,
     )

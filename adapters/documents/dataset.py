@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,21 @@ import numpy as np
 # Imported by what reads data sets alone, which needs pyarrow in any case.
 import pyarrow as pa
 
-from adapters.documents.ranking import Passage, best_passage, bm25, words
+from adapters.documents.corpus import (
+    NEVER,
+    Body,
+    Corpus,
+    Label,
+    Narrowing,
+    Question,
+    instant_of,
+    micros_of,
+    naming,
+    search_all,
+)
+from adapters.documents.ranking import Query
 from schemas.documents import DocumentKind, FoundDocument
 
-_EXCERPT = 600
-_MISSING = np.iinfo(np.int64).max
 About = Callable[[tuple[str, ...], datetime], bool]
 """Tells of the tickers a text names, and the moment it was published, whether it is meant."""
 
@@ -30,7 +41,7 @@ class DatasetDocuments:
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
-        self._passages: dict[int, Passage] = {}
+        self._lock = Lock()
 
     def search(
         self,
@@ -41,12 +52,10 @@ class DatasetDocuments:
         symbol: str | None = None,
         limit: int = 10,
     ) -> tuple[FoundDocument, ...]:
-        """Return what was published strictly before `as_of` and matches, best first.
-
-        Word weights come from what was known at `as_of` alone, so later texts change no rank.
-        """
-        about = None if symbol is None else lambda named, _published: symbol in named
-        return self.find(query, as_of=as_of, kind=kind, about=about, limit=limit)
+        """Return what was published strictly before `as_of` and matches, best first."""
+        about = None if symbol is None else naming(symbol)
+        asked = Question(Query.of(query), micros_of(as_of), limit, kind, about)
+        return search_all([self.corpus()], asked)
 
     def find(
         self,
@@ -58,74 +67,68 @@ class DatasetDocuments:
         limit: int = 10,
     ) -> tuple[FoundDocument, ...]:
         """Search as `search` does, among the texts that `about` accepts."""
-        rows = [row for row in self._known(as_of) if self._matches(row, kind, about)]
-        asked = words(query)
-        scores = bm25(asked, [self._passage(row) for row in rows])
-        hits = [pair for pair in zip(scores, rows, strict=True) if pair[0] > 0 or not asked]
-        published, names = self._published, self._names
-        hits.sort(key=lambda hit: (-hit[0], -published[hit[1]], names[hit[1]]))
-        return tuple(self._found(row, asked, score) for score, row in hits[:limit])
+        asked, now, corpus = Query.of(query), micros_of(as_of), self.corpus()
 
-    def _known(self, as_of: datetime) -> list[int]:
-        if not len(self._table):
-            return []
-        now = np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None), "us").astype(np.int64)
-        rows = np.flatnonzero((self._published < now) & (self._since < now))
-        newest: dict[str, int] = {}
-        for row in rows[np.argsort(self._since[rows], kind="stable")].tolist():
-            newest[self._names[row]] = row
-        return sorted(newest.values())
+        def accepts(label: Label) -> bool:
+            return about is None or about(label.symbols, instant_of(label.published))
 
-    def _matches(self, row: int, kind: DocumentKind | None, about: About | None) -> bool:
-        if kind is not None and self._kinds[row] != kind:
-            return False
-        return about is None or about(self._symbols[row], self._moment(row))
+        within = Narrowing(kind, accepts=accepts if about else None)
+        tally = corpus.tally(asked, now)
+        hits = corpus.hits(asked, now, tally=tally, within=within, limit=limit)
+        return tuple(corpus.show(hit.row, asked, hit.score) for hit in hits)
 
-    def _passage(self, row: int) -> Passage:
-        passage = self._passages.get(row)
-        if passage is None:
-            title, text = self._cell("title", row), self._cell("text", row)
-            passage = self._passages[row] = Passage.of(f"{title} {text}")
-        return passage
+    def digest(self, before: datetime) -> str:
+        """Return the SHA-256 over all that could be shown before a moment."""
+        return self.corpus().digest(micros_of(before))
 
-    def _found(self, row: int, asked: tuple[str, ...], score: float) -> FoundDocument:
-        return FoundDocument(
-            document_id=self._names[row],
-            kind=self._kinds[row],
-            title=self._cell("title", row),
-            published_at=self._moment(row),
-            symbols=self._symbols[row],
-            source=self._cell("source", row),
-            excerpt=best_passage(self._cell("text", row), asked, _EXCERPT),
-            score=round(score, 6),
-        )
+    def corpus(self) -> Corpus:
+        """Return the texts that are ever shown."""
+        with self._lock:
+            return self._corpus
+
+    @cached_property
+    def _corpus(self) -> Corpus:
+        published, known = self._micros("published_at"), self._micros("known_time")
+        shown = np.flatnonzero((published < NEVER) & (known < NEVER))
+        since = np.maximum(published, known)
+        names: list[str] = self._table.column("document_id").to_pylist()
+        until = _replaced(shown[np.argsort(known[shown], kind="stable")], since, names)
+        kinds = self._table.column("kind").to_pylist()
+        symbols = self._table.column("symbols").to_pylist()
+        rows: list[int] = shown.tolist()
+        labels = [
+            Label(
+                name=names[row],
+                kind=kinds[row],
+                published=int(published[row]),
+                since=int(since[row]),
+                symbols=tuple(symbols[row] or ()),
+                until=until[row],
+            )
+            for row in rows
+        ]
+        return Corpus(labels, lambda place: self._body(rows[place]))
+
+    def _body(self, row: int) -> Body:
+        return Body(self._cell("title", row), self._cell("text", row), self._cell("source", row))
 
     def _cell(self, column: str, row: int) -> Any:
         return self._table.column(column)[row].as_py()
 
-    def _moment(self, row: int) -> datetime:
-        return self._table.column("published_at")[row].as_py()
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return self._table.column("document_id").to_pylist()
-
-    @cached_property
-    def _kinds(self) -> list[Any]:
-        return self._table.column("kind").to_pylist()
-
-    @cached_property
-    def _symbols(self) -> list[tuple[str, ...]]:
-        return [tuple(named or ()) for named in self._table.column("symbols").to_pylist()]
-
-    @cached_property
-    def _published(self) -> np.ndarray:
-        return self._micros("published_at")
-
-    @cached_property
-    def _since(self) -> np.ndarray:
-        return self._micros("known_time")
-
     def _micros(self, column: str) -> np.ndarray:
-        values = self._table.column(column).cast(pa.int64()).fill_null(_MISSING)
+        values = self._table.column(column).cast(pa.int64()).fill_null(NEVER)
         return np.asarray(values.combine_chunks())
+
+
+def _replaced(rows: np.ndarray, since: np.ndarray, names: list[str]) -> dict[int, int]:
+    """Return until when each version is shown: until a newer one of the same text is.
+
+    `rows` stand in the order in which they became known.
+    """
+    until: dict[int, int] = {}
+    newer: dict[str, int] = {}
+    for row in reversed(rows.tolist()):
+        name: str = names[row]
+        until[row] = newer.get(name, NEVER)
+        newer[name] = min(int(since[row]), until[row])
+    return until

@@ -2,14 +2,14 @@
 
 A text file begins with a front matter between two `---` lines (`date: 2020-01-02T09:00:00Z`, and
 if wanted `title kind symbols source`); a JSON file is one object with these keys and `text`, or a
-list of them. Without a full date and time with a zone a document is never shown.
+list of them. Without a date to the second and with a zone a document is never shown.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +18,15 @@ from typing import Any
 
 import yaml
 
-from adapters.documents.ranking import Passage, best_passage, bm25, words
+from adapters.documents.corpus import Body, Corpus, Label, Question, micros_of, naming, search_all
+from adapters.documents.ranking import Query
 from schemas.documents import DocumentKind, FoundDocument
 from schemas.errors import Unavailable
 
 _SUFFIXES = (".md", ".txt", ".json")
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-^=]{0,15}", re.ASCII)
+_SECOND = re.compile(r"T\d\d:?\d\d:?\d\d", re.ASCII | re.IGNORECASE)
 _LARGEST = 4 << 20
-_EXCERPT = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,6 @@ class _Document:
     symbols: tuple[str, ...]
     source: str | None
     text: str
-    words: Passage
 
 
 class LocalDocuments:
@@ -47,7 +47,8 @@ class LocalDocuments:
         self._folder = folder
         self._lock = Lock()
         self._stamp: tuple[tuple[str, int, int], ...] | None = None
-        self._documents: tuple[_Document, ...] = ()
+        self._corpus = _corpus(())
+        self._digest: tuple[Corpus, datetime, str] | None = None
 
     def search(
         self,
@@ -58,33 +59,30 @@ class LocalDocuments:
         symbol: str | None = None,
         limit: int = 10,
     ) -> tuple[FoundDocument, ...]:
-        """Return what was published strictly before `as_of` and matches, best first.
+        """Return what was published strictly before `as_of` and matches, best first."""
+        about = None if symbol is None else naming(symbol)
+        asked = Question(Query.of(query), micros_of(as_of), limit, kind, about)
+        return search_all([self.corpus()], asked)
 
-        Word weights come from what was known at `as_of` alone, so later documents change no rank.
-        """
-        known = [
-            document
-            for document in self._all()
-            if document.published_at < as_of
-            and (kind is None or document.kind == kind)
-            and (symbol is None or symbol in document.symbols)
-        ]
-        asked = words(query)
-        scores = bm25(asked, [document.words for document in known])
-        hits = [pair for pair in zip(scores, known, strict=True) if pair[0] > 0 or not asked]
-        hits.sort(key=lambda hit: (-hit[0], -hit[1].published_at.timestamp(), hit[1].name))
-        return tuple(_found(document, asked, score) for score, document in hits[:limit])
+    def digest(self, before: datetime) -> str:
+        """Return the SHA-256 over all that could be shown before a moment; `Unavailable`."""
+        corpus, known = self.corpus(), self._digest
+        if known is None or known[0] is not corpus or known[1] != before:
+            known = self._digest = (corpus, before, corpus.digest(micros_of(before)))
+        return known[2]
 
-    def _all(self) -> tuple[_Document, ...]:
+    def corpus(self) -> Corpus:
+        """Return the documents as the folder has them now; `Unavailable`."""
         with self._lock:
             try:
-                stamp = tuple(_stamp(path) for path in self._files())
+                files = self._files()
+                stamp = tuple(_stamp(path) for path in files)
                 if stamp != self._stamp:
-                    self._documents = tuple(_read_all(self._files()))
+                    self._corpus = _corpus(tuple(_read_all(files)))
                     self._stamp = stamp
             except OSError as error:
                 raise Unavailable("the documents folder cannot be read") from error
-            return self._documents
+            return self._corpus
 
     def _files(self) -> list[Path]:
         if not self._folder.is_dir():
@@ -94,6 +92,25 @@ class LocalDocuments:
             for path in self._folder.iterdir()
             if path.suffix.lower() in _SUFFIXES and path.is_file() and path.name[0] != "."
         )
+
+
+def _corpus(documents: Sequence[_Document]) -> Corpus:
+    labels = [
+        Label(
+            name=document.name,
+            kind=document.kind,
+            published=micros_of(document.published_at),
+            since=micros_of(document.published_at),
+            symbols=document.symbols,
+        )
+        for document in documents
+    ]
+
+    def read(place: int) -> Body:
+        document = documents[place]
+        return Body(document.title, document.text, document.source)
+
+    return Corpus(labels, read)
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
@@ -150,7 +167,6 @@ def _document(name: str, entry: dict[str, Any]) -> _Document | None:
         symbols=_symbols(entry.get("symbols")),
         source=str(entry["source"])[:100] if entry.get("source") else None,
         text=text,
-        words=Passage.of(f"{title} {text}"),
     )
 
 
@@ -162,22 +178,12 @@ def _symbols(value: object) -> tuple[str, ...]:
 
 
 def _moment(value: object) -> datetime | None:
-    """Return a full moment with a zone; a bare day or "3 days ago" is none."""
-    try:
-        moment = datetime.fromisoformat(str(value).strip())
-    except ValueError:
+    """Return a moment to the second, with a zone; a day, an hour or "3 days ago" is none."""
+    text = str(value).strip()
+    if _SECOND.search(text) is None:
         return None
-    return None if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _found(document: _Document, asked: tuple[str, ...], score: float) -> FoundDocument:
-    return FoundDocument(
-        document_id=document.name,
-        kind=document.kind,
-        title=document.title,
-        published_at=document.published_at,
-        symbols=document.symbols,
-        source=document.source,
-        excerpt=best_passage(document.text, asked, _EXCERPT),
-        score=round(score, 6),
-    )
+    try:
+        moment = datetime.fromisoformat(text)
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

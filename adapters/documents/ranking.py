@@ -3,54 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
 
+K1 = 1.2
+B = 0.75
 _WORD = re.compile(r"\w+")
-_K1 = 1.2
-_B = 0.75
+_PHRASE = re.compile(r'"([^"]*)"')
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
+_WEIGHED = 50  # words of a query that move its excerpts: no answer waits for a wall of words
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """How often each word occurs, and how many words there are."""
+class Query:
+    """What is asked for: words, each once, and phrases that must occur as they stand.
 
-    counts: Counter[str]
-    length: int
+    Any text is one: a quote that is never closed is none, and marks are nothing.
+    """
+
+    words: tuple[str, ...]
+    phrases: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
-    def of(cls, text: str) -> Passage:
-        """Count the words of a text."""
-        counts = Counter(_WORD.findall(text.casefold()))
-        return cls(counts, counts.total())
-
-
-def words(query: str) -> tuple[str, ...]:
-    """Return the query's words, each once, in order."""
-    return tuple(dict.fromkeys(_WORD.findall(query.casefold())))
-
-
-def bm25(asked: Sequence[str], passages: Sequence[Passage]) -> list[float]:
-    """Return each passage's score; 0 where none of the words occurs."""
-    total = len(passages)
-    mean = sum(passage.length for passage in passages) / total if total else 1.0
-    weight = {
-        word: log(1 + (total - having + 0.5) / (having + 0.5))
-        for word in asked
-        for having in [sum(word in passage.counts for passage in passages)]
-    }
-    return [
-        sum(
-            weight[word]
-            * passage.counts[word]
-            * (_K1 + 1)
-            / (passage.counts[word] + _K1 * (1 - _B + _B * passage.length / (mean or 1.0)))
-            for word in asked
+    def of(cls, text: str) -> Query:
+        """Read a query; the words of its phrases are asked for as well."""
+        plain = text.translate(_QUOTES).casefold()
+        phrases = (tuple(_WORD.findall(quoted)) for quoted in _PHRASE.findall(plain))
+        return cls(
+            tuple(dict.fromkeys(_WORD.findall(plain))), tuple(dict.fromkeys(filter(None, phrases)))
         )
-        for passage in passages
-    ]
+
+    def fits(self, text: str) -> bool:
+        """Tell whether every phrase stands in the text, word for word."""
+        folded = text.casefold()
+        return all(_pattern(phrase).search(folded) for phrase in self.phrases)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many texts are known, how many words they have, and how many have each asked word."""
+
+    texts: int
+    words: int
+    having: tuple[int, ...]
+
+    def __add__(self, other: Tally) -> Tally:
+        pairs = zip(self.having, other.having, strict=True)
+        return Tally(self.texts + other.texts, self.words + other.words, tuple(map(sum, pairs)))
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weight of each asked word: the rarer, the more, and always above 0."""
+        return tuple(log(1 + (self.texts - one + 0.5) / (one + 0.5)) for one in self.having)
+
+    @property
+    def mean(self) -> float:
+        """The mean length of a text, in words."""
+        return self.words / self.texts if self.words else 1.0
 
 
 def best_passage(text: str, asked: Sequence[str], width: int) -> str:
@@ -58,7 +68,7 @@ def best_passage(text: str, asked: Sequence[str], width: int) -> str:
     flat = " ".join(text.split())
     if len(flat) <= width:
         return flat
-    lower = flat.lower()
+    lower, asked = flat.lower(), asked[:_WEIGHED]
 
     def hits(start: int) -> int:
         return sum(word in lower[start : start + width] for word in asked)
@@ -66,3 +76,8 @@ def best_passage(text: str, asked: Sequence[str], width: int) -> str:
     starts = [0, *(max(0, lower.find(word) - width // 4) for word in asked if word in lower)]
     best = max(starts, key=hits)
     return flat[best : best + width].strip()
+
+
+def _pattern(phrase: Sequence[str]) -> re.Pattern[str]:
+    words = r"\W+".join(phrase)
+    return re.compile(rf"(?<!\w){words}(?!\w)")

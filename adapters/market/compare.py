@@ -29,13 +29,20 @@ class Later:
     """Bars that became known after their session's close; as many of each.
 
     `instrument` are columns of the arrays, `day` counts from 1970, `known` is in microseconds
-    since 1970 in UTC, `values` has shape (rows, 5).
+    since 1970 in UTC, `values` has shape (rows, 5); `source` and `line` are where it was read.
     """
 
     instrument: NDArray[np.int32]
     day: NDArray[np.int32]
     known: NDArray[np.int64]
     values: NDArray[np.float64]
+    source: NDArray[np.int32]
+    line: NDArray[np.int32]
+
+    def take(self, rows: NDArray[Any]) -> Later:
+        """Return these rows, by index or mask."""
+        names = ("instrument", "day", "known", "values", "source", "line")
+        return Later(**{name: getattr(self, name)[rows] for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +274,14 @@ def _placed(
     timely = np.ones(len(code), dtype=np.bool_) if rows.known is None else rows.known == AT_CLOSE
     late = np.flatnonzero(~timely)
     known = np.empty(0, dtype=np.int64) if rows.known is None else rows.known[late]
-    later = Later(code[late], rows.day[late], known, _values(blocks, rows.at[late]))
+    later = Later(
+        code[late],
+        rows.day[late],
+        known,
+        _values(blocks, rows.at[late]),
+        rows.source[late],
+        rows.line[late],
+    )
     if len(late):
         rows, row, code = rows.take(timely), row[timely], code[timely]
     grids = _grids((row, code, rows.at), (len(sessions), len(instruments.ids)), blocks)

@@ -18,7 +18,7 @@ from adapters.market.compare import compare
 from adapters.market.described import Imported, info_of, report_of
 from adapters.market.facts import Facts, table_of
 from adapters.market.identity import tickers
-from adapters.market.implausible import quarantine_bars
+from adapters.market.implausible import quarantine_bars, sound_later
 from adapters.market.instruments import EPOCH, Stated, StatedListing
 from adapters.market.later import later_bars
 from adapters.market.listings import listings_of
@@ -149,7 +149,7 @@ def _read(path: Path, options: ImportOptions, now: datetime) -> Imported:
         "documents": side.documents(),
     }
     tables = {kind: table_of(kind, ordered(each)) for kind, each in rows.items()}
-    bars = later_bars(compared.later, compared.arrays.symbols, now)
+    bars = later_bars(sound_later(compared, screen, said), compared.arrays.symbols, now)
     return Imported(
         screen, compared, said, Facts(tables | {"bars": bars}), suspects, options.splits
     )

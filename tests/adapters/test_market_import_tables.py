@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interfaces.market import Reading
+from interfaces.market import AS_TRADED, Reading
 from schemas.errors import InvalidRequest, NotFound
 from tests.adapters.import_files import HEADER, YEAR, imported, prices, table
 
@@ -154,3 +154,26 @@ def test_restated_and_late_bars_are_vintages(tmp_path: Path) -> None:
     assert close(YEAR[56], day, vintage="first") == [first]
     assert close(YEAR[70], late) == []
     assert len(close(YEAR[71], late)) == 1
+
+
+@pytest.mark.promise("dirty-prices")
+def test_a_restated_bar_that_cannot_be_true_is_quarantined_and_the_one_before_stays(
+    tmp_path: Path,
+) -> None:
+    lines = [f"{line}," for line in prices("ABC", YEAR[:60])]
+    day = YEAR[30]
+    wild = f"{day},ABC,500,505,495,500,1000,{YEAR[40]}T12:00:00Z"
+    fine = f"{day},ABC,50,51,49,50.2,1000,{YEAR[45]}T12:00:00Z"
+    report, on = imported(
+        tmp_path, table(tmp_path / "p.csv", f"{HEADER},known_time", [*lines, wild, fine])
+    )
+    assert [(row.line, row.reason) for row in report.rejected] == [
+        (62, "bar cannot be true beside its neighbours (decimal_point)")
+    ]
+    assert report.rows_kept == 61
+
+    def close(at: int) -> float:
+        return on(YEAR[at]).bars("ABC", start=day, end=day, how=AS_TRADED).close[0]
+
+    assert close(42) == close(35) != 500
+    assert close(46) == 50.2

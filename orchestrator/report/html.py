@@ -6,17 +6,9 @@ this file's own style sheet and script, by their hashes, and nothing else.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable
-from functools import cache
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
+from orchestrator.report.page import render_page
 from orchestrator.report.views import job_view
-from orchestrator.report.words import MONTHS, count, day, number, percent, rate
+from orchestrator.report.words import MONTHS, count
 from schemas.market import DatasetInfo
 from schemas.results import ResultsBundle
 
@@ -24,66 +16,26 @@ PRICES_ENDED = "no price after"
 """How an assumption on symbols whose prices end before the run does is told from the others."""
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("orchestrator.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Callable[..., Any]] = {
-        "day": day, "number": number, "percent": percent, "rate": rate, "counted": count,
-    }  # fmt: skip
-    environment.filters.update(filters)
-    return environment
-
-
-def _inline(name: str) -> Markup:
-    """Read our own style sheet or script; it must not end the element that holds it."""
-    loader = _environment().loader
-    if loader is None:
-        raise AssertionError("the environment has a loader")
-    text, _, _ = loader.get_source(_environment(), name)
-    if "</" in text:
-        raise AssertionError(f"{name} would end its element")
-    return Markup(text.strip())  # noqa: S704 - our own file, checked above
-
-
-def _hash(text: str) -> str:
-    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
-
-
 def render_report(bundle: ResultsBundle, *, manifest_repeat: str) -> str:
     """Write the report of a bundle; `manifest_repeat` is the command that repeats it.
 
     Pure: the same bundle gives the same text.
     """
-    style, script = _inline("report.css"), _inline("report.js")
-    policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
     jobs = [job_view(job, n) for n, job in enumerate(bundle.jobs, 1)]
     datasets = {job.dataset.name: job.dataset for job in bundle.jobs}
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            bundle=bundle,
-            jobs=jobs,
-            datasets=[
-                (dataset, [*caveats(dataset), *_ended(bundle, name)])
-                for name, dataset in datasets.items()
-            ],
-            repeat=manifest_repeat,
-            policy=policy,
-            style=style,
-            script=script,
-            months=MONTHS,
-            title=_title(bundle),
-        )
+    return render_page(
+        "report.html.j2",
+        styles=("report.css",),
+        script="report.js",
+        bundle=bundle,
+        jobs=jobs,
+        datasets=[
+            (dataset, [*caveats(dataset), *_ended(bundle, name)])
+            for name, dataset in datasets.items()
+        ],
+        repeat=manifest_repeat,
+        months=MONTHS,
+        title=_title(bundle),
     )
 
 

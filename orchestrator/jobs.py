@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from interfaces.calendar import TradingCalendar
+from interfaces.documents import NO_DOCUMENTS, DocumentSource
 from interfaces.market import DataCatalog, MarketData
 from orchestrator.universes import universe_used, with_stays, within
 from schemas.base import sha256_of
@@ -28,6 +29,7 @@ class Admission:
     universes: Mapping[str, Sequence[UniverseStay]] = field(
         default_factory=dict[str, Sequence[UniverseStay]]
     )
+    documents: DocumentSource | None = None
 
 
 def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now: datetime) -> Job:
@@ -35,7 +37,8 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
 
     Raises `InvalidRequest` or `NotFound` with one sentence that says what to change; nothing is
     stored. The identity of each run is its `run_key`: the SHA-256 of the canonical request for one
-    model, the data's hash and the code version.
+    model, the data's hash, the code version and, where there are any, the user's own documents
+    that the run could find.
     """
     if request.mask:
         _refuse_unmaskable(request)
@@ -50,7 +53,7 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
     runs = tuple(
         RunProgress(
             run_id=f"{job_id}-{index}",
-            run_key=run_key(request, model, market, admission.code_version),
+            run_key=key_now(request, model, admission),
             model=model,
             sessions_total=len(sessions),
         )
@@ -78,23 +81,51 @@ def _refuse_unmaskable(request: SimulationRequest) -> None:
         )
 
 
-def run_key(request: SimulationRequest, model: str, market: MarketData, code_version: str) -> str:
-    """Return what identifies one model's run, whoever asks and whenever."""
-    return sha256_of(
-        {
-            "request": request.model_copy(update={"models": (model,)}),
-            "data_hash": market.info().data_hash,
-            "code_version": code_version,
-        }
-    )
+def run_key(
+    request: SimulationRequest,
+    model: str,
+    market: MarketData,
+    code_version: str,
+    *,
+    documents: str = NO_DOCUMENTS,
+) -> str:
+    """Return what identifies one model's run, whoever asks and whenever.
+
+    `documents` is the digest of the user's own; without any the key is as if there were no folder.
+    """
+    identity = {
+        "request": request.model_copy(update={"models": (model,)}),
+        "data_hash": market.info().data_hash,
+        "code_version": code_version,
+    }
+    if documents != NO_DOCUMENTS:
+        identity["documents"] = documents
+    return sha256_of(identity)
+
+
+def key_now(request: SimulationRequest, model: str, admission: Admission) -> str:
+    """Return what would identify the run if it were asked for now."""
+    market, version = admission.catalog.open(request.data), admission.code_version
+    documents = documents_hash(request, admission)
+    return run_key(request, model, market, version, documents=documents)
+
+
+def documents_hash(request: SimulationRequest, admission: Admission) -> str:
+    """Return the digest of the user's documents from before the close of the last session."""
+    if admission.documents is None:
+        return NO_DOCUMENTS
+    market, calendar = admission.catalog.open(request.data), admission.calendar
+    last = sessions_of(request, market, calendar)[-1]
+    return admission.documents.digest(calendar(market.info().calendar).closes_at(last))
 
 
 def require_same(run: RunProgress, request: SimulationRequest, now: str) -> None:
-    """Refuse to go on with a run whose data or code are no longer what its key says."""
+    """Refuse to go on with a run whose data, documents or code are not what its key says."""
     if run.run_key != now:
         raise InvalidRequest(
-            f"the data set '{request.data}' or the program changed since this job was submitted, "
-            "so it would not be the run that was asked for: submit it again"
+            f"the data set '{request.data}', your documents from before the end of the run or the "
+            "program changed since this job was submitted, so it would not be the run that was "
+            "asked for: submit it again"
         )
 
 

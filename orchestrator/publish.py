@@ -11,6 +11,7 @@ from decimal import Decimal
 from importlib import metadata
 
 from interfaces.calendar import TradingCalendar
+from interfaces.documents import NO_DOCUMENTS
 from interfaces.market import MarketData, MarketView
 from interfaces.store import TickStore
 from lending.schedule import split_principal
@@ -69,10 +70,11 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Which code made the results, and when."""
+    """Which code made the results, when, and from which of the user's own documents."""
 
     code_version: str
     finished_at: datetime
+    documents_hash: str = NO_DOCUMENTS
 
 
 def publish(
@@ -233,6 +235,7 @@ def _manifest(job: Job, results: JobResults, stamp: Stamp) -> Manifest:
         code_version=stamp.code_version,
         requests=(job.request,),
         data_hashes={results.dataset.name: results.dataset.data_hash},
+        documents_hash=None if stamp.documents_hash == NO_DOCUMENTS else stamp.documents_hash,
         versions={name: metadata.version(name) for name in SHAPING_LIBRARIES},
         runs=tuple(
             ManifestRun(model=run.model, run_key=run.run_key, ledger_hash=run.ledger_hash)

@@ -26,7 +26,7 @@ from mcp_servers.trading import build_trading_server
 from orchestrator.canaries import Stage, run_canaries
 from orchestrator.downloads import Downloader, DownloadPorts
 from orchestrator.graph import build_graph
-from orchestrator.jobs import Admission, require_same, run_key, sessions_of
+from orchestrator.jobs import Admission, documents_hash, key_now, require_same, sessions_of
 from orchestrator.lease import Lease, job_lease
 from orchestrator.lease_watch import LeaseWatch
 from orchestrator.loan_life import loan_of
@@ -55,6 +55,7 @@ def admission_of(system: System) -> Admission:
         models=system.models,
         universes=system.universes,
         code_version=system.code_version,
+        documents=system.documents,
     )
 
 
@@ -248,23 +249,20 @@ class Worker:
         self, job: Job, runs: tuple[RunProgress, ...], lease: Lease, canaries: CanaryReport
     ) -> None:
         """Store the job's files; `Conflict` when they have become another worker's to write."""
-        store = self._system.store
+        store, request, admission = self._system.store, job.request, admission_of(self._system)
+        documents = documents_hash(request, admission)
         for run in runs:
-            require_same(run, job.request, self._key_now(job, run))
+            require_same(run, request, key_now(request, run.model, admission))
         files = publish(
             job.model_copy(update={"runs": runs}),
             ticks=store.ticks,
             prices=Prices(self._market(job), calendar),
-            stamp=Stamp(self._system.code_version, self._system.wall.now()),
+            stamp=Stamp(admission.code_version, self._system.wall.now(), documents),
             canaries=canaries,
         )
         for name, content in files.items():
             lease.renew()  # long files must not outlast it
             store.artifacts.put(job.job_id, name, content, fence=job.fence)
-
-    def _key_now(self, job: Job, run: RunProgress) -> str:
-        """Return what would identify the run if it were asked for now."""
-        return run_key(job.request, run.model, self._market(job), self._system.code_version)
 
     def _market(self, job: Job) -> MarketData:
         return self._system.catalog.open(job.request.data)
@@ -275,7 +273,7 @@ class Worker:
     ) -> AsyncGenerator[Simulation]:
         """Build everything one run is made of, on its own clock and account."""
         system, request, market = self._system, job.request, self._market(job)
-        require_same(run, request, self._key_now(job, run))
+        require_same(run, request, key_now(request, run.model, admission_of(system)))
         ports = run_ports(system, request, run_key=run.run_key)
         plan = RunPlan(
             run_id=run.run_id,

@@ -212,6 +212,10 @@ class Manifest(Message):
     code_version: str
     requests: tuple[SimulationRequest, ...]
     data_hashes: dict[str, Sha256]
+    documents_hash: Sha256 | None = Field(
+        default=None,
+        description="of the user's own documents that the runs could find; None without any",
+    )
     versions: dict[str, str] = Field(description="library versions that shape results")
     runs: tuple[ManifestRun, ...]
     recorded_calls: str | None = Field(

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import uuid
 import zlib
+from contextlib import suppress
 from typing import Any
 
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from adapters.store.calls import Documents, compare_and_set, insert, repeated
-from schemas.errors import Conflict, InvalidRequest, NotFound, UntrustworthyData
+from schemas.errors import AlphaShieldError, Conflict, InvalidRequest, NotFound, UntrustworthyData
 
 INDEXES = [IndexModel([("job_id", 1)], name="job")]
 
@@ -47,9 +48,14 @@ class MongoArtifactStore:
             "sha256": digest,
         }
         version["fence"] = fence
-        for number in range(count):
-            piece = packed[number * _PIECE_BYTES : (number + 1) * _PIECE_BYTES]
-            self._write_piece(_piece(version, number), piece)
+        try:
+            for number in range(count):
+                piece = packed[number * _PIECE_BYTES : (number + 1) * _PIECE_BYTES]
+                self._write_piece(_piece(version, number), piece)
+        except AlphaShieldError:  # a full disk: what nobody names should not fill it further
+            with suppress(AlphaShieldError):
+                self._drop(version)
+            raise
         try:
             replaced = self._name(job_id, name, version)
         except Conflict:

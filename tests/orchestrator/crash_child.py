@@ -25,6 +25,7 @@ from typing import Any
 from adapters.market.catalog import LocalCatalog
 from adapters.store.artifacts import MongoArtifactStore
 from adapters.store.connect import Store
+from adapters.store.downloads import MongoDownloadStore
 from adapters.store.jobs import MongoJobStore
 from adapters.store.ticks import MongoTickStore
 from adapters.wiring import System, calendar, open_system
@@ -36,6 +37,9 @@ from schemas.errors import Conflict, Unavailable
 from tests.orchestrator.runs import CODE, Later
 
 WRITES = frozenset({"insert_one", "update_one", "delete_many"})
+CLAIMED = {"jobs": "runs.$", "downloads": "chunks.$"}
+"""What workers hold, and where it says how far they are."""
+
 CONFLICT, AWAY, BUG = 3, 4, 5
 """How a worker ends that was refused, found no database, or broke."""
 
@@ -47,11 +51,12 @@ def point_of(collection: str, operation: str, arguments: tuple[Any, ...]) -> str
     change = arguments[1]["$set"] if operation == "update_one" else {}
     if collection == "run_heads":
         return "ticks.commit" if "pending" in change else "ticks.open"
-    if collection == "jobs" and operation == "update_one":
-        for field, name in (("fence", "claim"), ("runs.$", "progress"), ("state", "finish")):
+    if collection in CLAIMED and operation == "update_one":
+        told = CLAIMED[collection]
+        for field, name in (("fence", "claim"), (told, "progress"), ("state", "finish")):
             if field in change:
-                return f"jobs.{name}"
-        return "jobs.heartbeat"
+                return f"{collection}.{name}"
+        return f"{collection}.heartbeat"
     return {
         "ticks": "ticks.copy",
         "artifact_pieces": f"artifacts.piece.{operation}",
@@ -90,6 +95,7 @@ def watched(store: Store, turn: Turn) -> Store:
     return replace(
         store,
         jobs=MongoJobStore(table("jobs")),
+        downloads=MongoDownloadStore(table("downloads")),
         ticks=MongoTickStore(table("run_heads"), table("ticks")),
         artifacts=MongoArtifactStore(table("artifacts"), table("artifact_pieces")),
     )

@@ -38,6 +38,7 @@ _OPTIONS = {
     "start_date": "--start",
     "end_date": "--end",
     "providers": "--provider",
+    "splits": "--splits",
     "calendar": "--calendar",
     "currency": "--currency",
 }
@@ -66,6 +67,13 @@ def download(
         ),
     ] = None,
     provider: Provider = None,
+    splits: Annotated[
+        str | None,
+        typer.Option(
+            help="What to do about moves that look like a split nobody states: `adjust` records "
+            "splits, `accept` takes the moves for real. Without it, runs over them are refused."
+        ),
+    ] = None,
     calendar: Annotated[str, typer.Option(help="Exchange calendar of a new set.")] = "XNYS",
     currency: Annotated[str, typer.Option(help="ISO 4217, of a new set.")] = "USD",
     resume: Annotated[
@@ -95,6 +103,7 @@ def download(
                     "start_date": start,
                     "end_date": end or _yesterday(doors),
                     "providers": _listed(provider) if provider else None,
+                    "splits": splits,
                     "calendar": calendar,
                     "currency": currency,
                 },

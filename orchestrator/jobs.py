@@ -180,8 +180,8 @@ def _refuse_splits(info: DatasetInfo, universe: Collection[str], days: tuple[dat
         if split.symbol in shown and days[0] <= split.session <= days[-1]:
             raise InvalidRequest(
                 f"{split.symbol} moved on {split.session} as if by a {split.said()} split that "
-                "its prices are not adjusted for: import the data again with `--splits adjust` to "
-                "adjust them, or with `--splits accept` if the move is real"
+                "its prices are not adjusted for: import or download the data again with `--splits "
+                "adjust` to adjust them, or with `--splits accept` if the move is real"
             )
 
 

@@ -38,6 +38,11 @@ class DownloadRequest(Message):
     macro_start_date: date | None = Field(
         default=None, description="macro data from another day on than the rest"
     )
+    splits: Literal["adjust", "accept"] | None = Field(
+        default=None,
+        description="what to do about moves of the data set that look like a split nobody states: "
+        "record splits, or take the moves for real; left out, runs over them are refused",
+    )
     calendar: str = Field(default="XNYS", max_length=20)
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
 

@@ -46,6 +46,17 @@ class Bearers:
         later = [who for first, _, who in stays if first > day]
         return (current[-1:] or later[:1] or [stays[-1][2]])[0]
 
+    def ticker(self, instrument: str, day: date) -> str:
+        """Return what the instrument was called on that day, or first, or else its id."""
+        borne = [
+            (first, symbol)
+            for symbol, stays in self._stays.items()
+            for first, _, who in stays
+            if who == instrument
+        ]
+        begun = [each for each in borne if each[0] <= day]
+        return max(begun)[1] if begun else min(borne, default=(day, instrument))[1]
+
     def rename(self, symbol: str, days: NDArray[np.datetime64]) -> list[str]:
         """Return the instrument of each of these days."""
         if symbol not in self._stays:

@@ -120,7 +120,7 @@ class LocalCatalog:
             else:
                 calendar = self.calendar(request.calendar)
                 current = begun(self._folder / request.data, request, calendar)
-            report = extend(current, chunks, now=self._wall.now())
+            report = extend(current, chunks, request, now=self._wall.now())
         self._staging.drop(download_id)
         return report
 

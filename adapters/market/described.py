@@ -42,7 +42,6 @@ def info_of(
     source: str,
     currency: str,
     benchmarks: Sequence[str],
-    tickers: Sequence[str],
 ) -> DatasetInfo:
     """Describe the data set; what follows from its content is filled in when it is written."""
     symbols = {symbol for each in read.compared.instruments.bearings for symbol in (each.symbol,)}
@@ -57,7 +56,7 @@ def info_of(
         currency=currency,
         close_only=read.screen.close_only,
         adjustment=adjustment_of(read),
-        symbols=tuple(tickers),
+        symbols=(),
         benchmarks=tuple(benchmarks),
         caveats=(*_caveats(read), *_about_splits(read)),
         suspected_splits=_by_ticker(read) if read.decision is None else (),
@@ -132,13 +131,18 @@ def _caveats(read: Imported) -> tuple[str, ...]:
 
 
 def _about_splits(read: Imported) -> tuple[str, ...]:
+    return about_splits(_by_ticker(read), read.decision)
+
+
+def about_splits(
+    suspects: Sequence[SuspectedSplit], decision: Literal["adjust", "accept"] | None
+) -> tuple[str, ...]:
     """Say what was done about each split-like move; the first 20, oldest first."""
     what = {
         "adjust": "a split was inferred from the prices",
         "accept": "a move like a split is real, says whoever imported it",
         None: "prices look unadjusted",
-    }[read.decision]
-    suspects = _by_ticker(read)
+    }[decision]
     lines = [
         f"{what}: {split.symbol} {split.session} moved by {split.said()}"
         for split in suspects[:_SAID]

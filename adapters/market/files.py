@@ -17,7 +17,6 @@ from adapters.market.arrays import PriceArrays
 from adapters.market.compare import compare
 from adapters.market.described import Imported, info_of, report_of
 from adapters.market.facts import Facts, table_of
-from adapters.market.identity import tickers
 from adapters.market.implausible import quarantine_bars, sound_later
 from adapters.market.instruments import EPOCH, Stated, StatedListing
 from adapters.market.later import later_bars
@@ -28,6 +27,7 @@ from adapters.market.screen import RowScreen
 from adapters.market.side_facts import SideTables, StatedAction, ordered
 from adapters.market.side_tables import KINDS
 from adapters.market.splits import find_splits
+from adapters.market.table import PriceTable
 from schemas.errors import Conflict, InvalidRequest
 from schemas.market import ImportReport
 
@@ -96,8 +96,10 @@ def _prepared(
         source=path.name,
         currency=options.currency,
         benchmarks=benchmarks,
-        tickers=tickers(set(arrays.symbols) - shown, read.facts),
     )
+    market = PriceTable(info, arrays, read.screen.calendar, read.facts)
+    symbols = sorted(market.tickers_of(set(arrays.symbols) - shown))
+    info = info.model_copy(update={"symbols": tuple(symbols)})
     report = report_of(info, read)
     manifest = stored.Manifest(info=info, file="", sha256=info.data_hash, report=report)
     return manifest, arrays, read.facts

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from adapters.market.bearers import ticker_changes
 from adapters.market.compiled import plain
 from adapters.market.facts import SCHEMAS, Facts
 from adapters.market.segments import Segment, Source, merged
@@ -48,18 +47,6 @@ def described(
             "providers": tuple(sorted(providers)),
         }
     )
-
-
-def tickers(instruments: Iterable[str], facts: Facts) -> tuple[str, ...]:
-    """Return every ticker that these instruments ever bear, sorted."""
-    wanted = set(instruments)
-    borne: dict[str, set[str]] = {}
-    for row in facts["listings"].select(["instrument", "symbol"]).to_pylist():
-        borne.setdefault(row["instrument"], set()).add(row["symbol"])
-    found = {ticker for each in wanted for ticker in borne.get(each, {each})}
-    changes = ticker_changes(facts)
-    found.update(row["new_symbol"] for row in changes if row["instrument"] in wanted)
-    return tuple(sorted(found))
 
 
 def provenance(segments: Iterable[Segment]) -> dict[tuple[str, str], Source]:

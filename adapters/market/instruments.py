@@ -169,7 +169,7 @@ def _bearings(
     within = keys.symbol[1:] == keys.symbol[:-1]
     starts[1:] = ~within | (identity[1:] != identity[:-1])
     gap = np.diff(keys.position)
-    spacing = max(1.0, float(np.median(gap[within & (gap > 0)]))) if (gap > 0).any() else 1.0
+    spacing = _spacing(gap[within & (gap > 0)])
     unnamed = within & (identity[1:] < 0) & (identity[:-1] < 0)
     wide = 1 + np.flatnonzero(unnamed & (gap - 1 > _SHORT_GAP * spacing))
     notes: list[tuple[str, int, int]] = []
@@ -189,6 +189,21 @@ def _bearings(
         days = (int(keys.day[low]), int(keys.day[high - 1]))
         found.append(Bearing(names[int(keys.symbol[low])], low, high, *days, group))
     return found, notes
+
+
+def another_company(gaps: NDArray[np.integer], moves: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell after which gaps between one ticker's bars another company begins, shape (T - 1,).
+
+    `gaps` are the distances in sessions, `moves` the opens over the closes before, less 1.
+    """
+    missed, spacing = gaps - 1, _spacing(gaps)
+    jump = (missed > _SHORT_GAP * spacing) & (np.abs(moves) > _JUMP)
+    return jump | (missed > _LONG_GAP * spacing)
+
+
+def _spacing(gaps: NDArray[np.integer]) -> float:
+    """Return the usual distance of rows in sessions: 1, or about 5 for weekly bars."""
+    return max(1.0, float(np.median(gaps))) if len(gaps) else 1.0
 
 
 def _follow(bearings: list[Bearing], keys: Keys, change: tuple[str, str, int]) -> None:

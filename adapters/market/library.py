@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,19 +18,26 @@ from numpy.typing import NDArray
 from adapters.calendar import ExchangeCalendar
 from adapters.market import stored
 from adapters.market.additions import Additions, additions
+from adapters.market.arrays import PriceArrays
 from adapters.market.bearers import Bearers
 from adapters.market.cache import no_prices
 from adapters.market.compiled import Rows, cells, compile_set, pc
+from adapters.market.described import about_splits
 from adapters.market.facts import SCHEMAS, Facts
-from adapters.market.identity import tickers
 from adapters.market.segments import Segment, read_segment
 from adapters.market.staging import Chunk
-from adapters.market.table import PriceArrays
+from adapters.market.table import PriceTable
+from adapters.market.vetted import Key, Terms
 from schemas.downloads import DownloadRequest
 from schemas.errors import InvalidRequest, NotFound
-from schemas.market import DatasetInfo, ImportReport, RefusedRows
+from schemas.market import DatasetInfo, ImportReport, RefusedRows, SuspectedSplit
 
 _CAVEAT = "The symbols were chosen by whoever downloaded them; those that failed may be missing."
+_WAYS_OUT = (
+    "runs over a day on which prices look unadjusted are refused: download the actions of those "
+    "symbols too, or give the same command again with `--splits adjust` to record splits there, "
+    "or with `--splits accept` if the moves are real"
+)
 _MOST_SEGMENTS = 32  # of one kind; then they are written as one
 
 
@@ -44,26 +52,44 @@ class Stored:
     calendar: ExchangeCalendar
 
 
-def extend(current: Stored, chunks: Sequence[Chunk], *, now: datetime) -> ImportReport:
+def extend(
+    current: Stored, chunks: Sequence[Chunk], request: DownloadRequest, *, now: datetime
+) -> ImportReport:
     """Add what was fetched to a set; one that has no segment yet is made.
 
-    `InvalidRequest` when nothing of it can be used and there is no set.
+    What cannot be true is quarantined, as at an import. `InvalidRequest` when nothing of it can be
+    used and there is no set.
     """
-    adjustment = _adjustment(current, chunks)
-    on_hand = (current.arrays, current.facts)
-    found = additions(chunks, on_hand, current.calendar, now=now)
-    report = _report(current, found)
-    if not any(table.num_rows for table in found.rows.values()):
-        if not current.manifest.segments:
-            raise found.screen.quarantine.nothing_usable("the download", found.screen.read)
-        return report
-    manifest = current.manifest.model_copy(update={"report": report})
+    manifest, on_hand = current.manifest, (current.arrays, current.facts)
+    info, bearers = manifest.info, Bearers([current.facts])
+    terms = Terms(
+        span=(request.start_date, request.end_date),
+        now=now,
+        adjustment=_adjustment(current, chunks),
+        close_only=info.close_only,
+        suspected=tuple(
+            each.model_copy(update={"symbol": bearers.at(each.symbol, each.session)})
+            for each in info.suspected_splits
+        ),
+        splits=request.splits,
+    )
+    found = additions(chunks, on_hand, current.calendar, terms)
+    suspected = _by_ticker(found)
     changed = {
-        "close_only": found.screen.close_only or manifest.info.close_only,
-        "adjustment": adjustment,
+        "close_only": found.screen.close_only or info.close_only,
+        "adjustment": terms.adjustment,
+        "suspected_splits": suspected if request.splits is None else (),
+        "caveats": _caveats(info, suspected, request.splits),
     }
-    info = manifest.info.model_copy(update=changed)
-    return _write(current, manifest.model_copy(update={"info": info}), found.rows)
+    info = info.model_copy(update=changed)
+    manifest = manifest.model_copy(update={"info": info, "report": _report(current, found, info)})
+    if any(table.num_rows for table in found.rows.values()):
+        return _write(current, manifest, found.rows, without=found.spoilt)
+    if not current.manifest.segments:
+        raise found.screen.quarantine.nothing_usable("the download", found.screen.read)
+    if info != current.manifest.info:
+        stored.reword(current.folder, manifest)
+    return manifest.report
 
 
 def begun(folder: Path, request: DownloadRequest, calendar: ExchangeCalendar) -> Stored:
@@ -147,8 +173,17 @@ def shrink(
     return _write(current, current.manifest.model_copy(update=update), kept)
 
 
-def _write(current: Stored, manifest: stored.Manifest, rows: dict[str, pa.Table]) -> ImportReport:
-    """Store rows beside the manifest's segments, and publish the set they make together."""
+def _write(
+    current: Stored,
+    manifest: stored.Manifest,
+    rows: dict[str, pa.Table],
+    *,
+    without: Sequence[Key] = (),
+) -> ImportReport:
+    """Store rows beside the manifest's segments, and publish the set they make together.
+
+    Of the bars on hand those `without` are dropped, by instrument and session.
+    """
     folder = current.folder
     with stored.disk_errors("changed"), stored.draft_in(folder.parent) as draft:
         many = {
@@ -156,17 +191,31 @@ def _write(current: Stored, manifest: stored.Manifest, rows: dict[str, pa.Table]
             for kind in SCHEMAS
             if sum(segment.kind == kind for segment in manifest.segments) >= _MOST_SEGMENTS
         }
+        if without:
+            many.add("bars")
         old = [segment for segment in manifest.segments if segment.kind in many]
         kept = tuple(segment for segment in manifest.segments if segment.kind not in many)
         given: dict[str, Iterable[pa.Table]] = {
             kind: chain(read_rows([(folder, old)])(kind), [table]) for kind, table in rows.items()
         }
+        if without:
+            sound = (_unspoilt(table, without) for table in read_rows([(folder, old)])("bars"))
+            given["bars"] = chain(sound, [rows["bars"]])
         fresh = stored.write_segments(draft, given)
         arrays, facts = compile_set(read_rows([(folder, kept), (draft, fresh)]), current.calendar)
         named = stored.vouching(
-            _redescribed(manifest, arrays, facts), (*kept, *fresh), arrays, facts
+            _redescribed(current, manifest, arrays, facts), (*kept, *fresh), arrays, facts
         )
         return stored.publish(draft, folder, named, content=(arrays, facts)).report
+
+
+def _unspoilt(table: pa.Table, without: Sequence[Key]) -> pa.Table:
+    """Return the bars without those of these instruments and sessions."""
+    spoilt = pa.array([f"{who} {day}" for who, day in without])
+    words = table.column("instrument").cast(pa.string())
+    days = table.column("session").cast(pa.string())
+    keys = pc.binary_join_element_wise(words, days, " ")
+    return table.filter(pc.invert(pc.is_in(keys, spoilt)))
 
 
 def read_rows(places: Sequence[tuple[Path, Sequence[Segment]]]) -> Rows:
@@ -185,23 +234,29 @@ def _rows(current: Stored) -> Rows:
     return read_rows([(current.folder, current.manifest.segments)])
 
 
-def _redescribed(manifest: stored.Manifest, arrays: PriceArrays, facts: Facts) -> stored.Manifest:
+def _redescribed(
+    current: Stored, manifest: stored.Manifest, arrays: PriceArrays, facts: Facts
+) -> stored.Manifest:
     info = manifest.info
     benchmarks = tuple(name for name in info.benchmarks if name in arrays.symbols)
-    tradable = [name for name in arrays.symbols if name not in benchmarks]
-    update = {"symbols": tickers(tradable, facts), "benchmarks": benchmarks}
+    info = info.model_copy(update={"benchmarks": benchmarks})
+    symbols = PriceTable(info, arrays, current.calendar, facts).tickers()
     report = manifest.report.model_copy(update={"symbols": arrays.symbols})
-    return manifest.model_copy(update={"info": info.model_copy(update=update), "report": report})
+    info = info.model_copy(update={"symbols": symbols})
+    return manifest.model_copy(update={"info": info, "report": report})
 
 
-def _report(current: Stored, found: Additions) -> ImportReport:
+def _report(current: Stored, found: Additions, info: DatasetInfo) -> ImportReport:
     screen, quarantine = found.screen, found.screen.quarantine
+    ways_out = (_WAYS_OUT,) if info.suspected_splits else ()
     return current.manifest.report.model_copy(
         update={
             "rows_read": screen.read,
             "rows_kept": screen.read - quarantine.count,
             "rows_rejected": quarantine.count,
-            "notes": found.notes(),
+            "notes": (*found.notes(), *ways_out),
+            "caveats": info.caveats,
+            "suspected_splits": info.suspected_splits,
             "reasons": tuple(
                 RefusedRows(reason=reason, rows=rows)
                 for reason, rows in quarantine.reasons.most_common()
@@ -209,6 +264,25 @@ def _report(current: Stored, found: Additions) -> ImportReport:
             "rejected": tuple(sorted(quarantine.rows, key=lambda row: (row.source, row.line))),
         }
     )
+
+
+def _by_ticker(found: Additions) -> tuple[SuspectedSplit, ...]:
+    return tuple(
+        each.model_copy(update={"symbol": found.bearers.ticker(each.symbol, each.session)})
+        for each in found.suspected
+    )
+
+
+def _caveats(
+    info: DatasetInfo,
+    suspected: Sequence[SuspectedSplit],
+    decision: Literal["adjust", "accept"] | None,
+) -> tuple[str, ...]:
+    """Return the set's caveats with those about split-like moves brought up to date."""
+    fresh = about_splits(suspected, decision)
+    unsettled = about_splits(info.suspected_splits, None)
+    kept = [line for line in info.caveats if line not in unsettled and line not in fresh]
+    return (*kept, *fresh)
 
 
 def _unwanted(

@@ -130,6 +130,15 @@ def publish(
     return manifest
 
 
+def reword(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest by one that says the same data set's content in other words."""
+    with disk_errors("changed"), draft_in(folder.parent) as draft:
+        (draft / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        sync(draft / MANIFEST)
+        (draft / MANIFEST).replace(folder / MANIFEST)
+        sync(folder)
+
+
 def mend_cache(folder: Path, manifest: Manifest, arrays: PriceArrays, facts: Facts) -> None:
     """Put a new cache where it is missing or damaged."""
     with draft_in(folder.parent) as draft:

@@ -1,4 +1,4 @@
-"""The search server: the user's own dated documents, as they were known."""
+"""The search server: dated texts of the user and of the data set, as they were known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _INSTRUCTIONS = (
 )
 
 QueryArgument = Annotated[
-    str, Field(max_length=1000, description="words to look for; empty lists the newest")
+    str,
+    Field(
+        max_length=1000,
+        description="words to look for, phrases in double quotes; empty lists the newest",
+    ),
 ]
 SymbolArgument = Annotated[
     str | None, Field(max_length=16, description="only what is about this ticker")

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.documents.local import LocalDocuments
+from interfaces.documents import NO_DOCUMENTS
 from schemas.documents import DocumentKind
 
 NOON = datetime(2020, 7, 6, 12, tzinfo=UTC)
@@ -45,7 +46,11 @@ def test_the_document_with_the_rarer_words_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "date", ["", "2020-07-06", "3 days ago", "2020-07-06T09:00:00", "soon", "20200706"]
+    "date",
+    [
+        *("", "2020-07-06", "3 days ago", "2020-07-06T09:00:00", "soon", "20200706", "yesterday"),
+        *("2020-07-06T09:00Z", "2020-07-06T09Z", "0001-01-01T00:00:00+14:00", "12:30:00Z"),
+    ],
 )
 def test_undated_and_vaguely_dated_texts_are_never_shown(tmp_path: Path, date: str) -> None:
     write(tmp_path, "a.md", "apple", date=date)
@@ -89,6 +94,20 @@ def test_a_new_file_is_found_without_a_restart(tmp_path: Path) -> None:
     assert names(documents) == []
     write(tmp_path, "a.md", "apple", date="2020-07-06T09:00:00Z")
     assert names(documents) == ["a.md"]
+
+
+def test_the_digest_is_of_what_could_be_shown_before_a_moment(tmp_path: Path) -> None:
+    documents = LocalDocuments(tmp_path)
+    assert documents.digest(LATER) == NO_DOCUMENTS
+    write(tmp_path, "b.md", "apple", date="2020-07-06T12:00:00Z")
+    write(tmp_path, "c.md", "apple", date="2020-07-06")
+    assert documents.digest(NOON) == NO_DOCUMENTS
+    one = documents.digest(LATER)
+    assert one not in (NO_DOCUMENTS, documents.digest(NOON))
+    write(tmp_path, "d.md", "apple", date="2020-07-07T12:00:00Z")
+    assert documents.digest(LATER) == LocalDocuments(tmp_path).digest(LATER) == one
+    write(tmp_path, "a.md", "apple", date="2020-07-05T12:00:00Z")
+    assert documents.digest(LATER) != one
 
 
 def test_the_excerpt_is_the_passage_asked_for(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,10 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.market.catalog import LocalCatalog
+from adapters.market.files import ImportOptions, import_dataset
+from adapters.market.table import PriceTable
 from mcp_servers.trading import build_trading_server
 from schemas.errors import BadConfiguration
 from schemas.orders import RiskLimits
-from tests.trading.samples import SYMBOLS, Run, table
+from tests.trading.samples import DAYS, SYMBOLS, Run, table
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -24,8 +28,13 @@ Call = Callable[..., Awaitable[Any]]
 class Desk:
     """A run with its trading server."""
 
-    def __init__(self, limits: RiskLimits | None = None, cash: str = "10000.00") -> None:
-        self.run = Run()
+    def __init__(
+        self,
+        limits: RiskLimits | None = None,
+        cash: str = "10000.00",
+        market: PriceTable | None = None,
+    ) -> None:
+        self.run = Run(market)
         self.run.begin()
         self.run.deposit(cash)
         self.server = build_trading_server(
@@ -410,3 +419,31 @@ def test_no_long_stream_of_orders_breaches_a_limit(
     stream: list[tuple[str, str, Any, bool]],
 ) -> None:
     _stream_breaks_no_limit(stream)
+
+
+def test_a_holding_whose_ticker_another_company_took_is_no_unknown_symbol(tmp_path: Path) -> None:
+    lines = ["date,symbol,open,high,low,close,volume"]
+    for row, day in enumerate(DAYS):
+        rest = f"{20 + row % 3},{21 + row % 3},19,{20 + row % 2},500"
+        taken = "FOO" if row >= 12 else "BAR"
+        lines += [f"{day},{taken},{rest}", *([f"{day},FOO,{rest}"] if row < 9 else [])]
+    (tmp_path / "p.csv").write_text("\n".join(lines))
+    change = f"symbol,kind,ex_date,new_symbol\nBAR,ticker_change,{DAYS[12]},FOO\n"
+    (tmp_path / "a.csv").write_text(change)
+    options = ImportOptions(tables={"actions": tmp_path / "a.csv"})
+    import_dataset(tmp_path / "p.csv", "mine", home=tmp_path, options=options)
+    desk = Desk(market=LocalCatalog(tmp_path).open("mine"))
+    assert desk.call("place_order", **ORDER | {"symbol": "FOO"})["status"] == "accepted"
+    desk.run.end()
+    while desk.run.row < 14:
+        desk.run.begin()
+        desk.run.end()
+    desk.run.begin()
+    assert desk.call("get_positions")["symbols"] == ["FOO.1"]
+    sale = {"symbol": "FOO.1", "side": "sell", "quantity": "10", "reason": "gone"}
+    assert desk.call("place_order", **sale)["status"] == "accepted"
+    settled = desk.run.end()
+    assert not settled.fills
+    (order,) = (order for order in settled.orders if order.side == "sell")
+    assert order.status == "cancelled"
+    assert order.status_reason == f"FOO.1 has no price in the session of {DAYS[14]}"

@@ -211,18 +211,23 @@ def adjusted(
     Prices before a split are divided by its ratio, volumes multiplied. With `dividends`, prices
     before an ex-date are also multiplied by 1 - D/C, C being the last close before it as traded,
     in the units after a split of the same day (CRSP, Data Descriptions Guide: cumulative factor to
-    adjust prices). A payment of C or more leaves prices as they are: no factor makes sense of it.
+    adjust prices). After a halt C is that close less what was paid since, in the units of the day.
+    A payment of C or more leaves prices as they are: no factor makes sense of it.
     """
     days = columns.days.astype(np.int64)
     divisor, factor = np.ones(len(days)), np.ones(len(days))
+    last, close = 0, np.nan
     for action in actions:
         before = int(days.searchsorted(action.day))
         if before == 0:
             continue
+        if before != last:
+            last, close = before, columns.close[before - 1]
         divisor[before - 1] *= action.divisor
-        share = action.cash / (columns.close[before - 1] / action.divisor)
-        if dividends and share < 1:
-            factor[before - 1] *= 1 - share
+        close /= action.divisor
+        if dividends and action.cash < close:
+            factor[before - 1] *= 1 - action.cash / close
+            close -= action.cash
     divisor, factor = _from_the_end(divisor), _from_the_end(factor)
 
     def repriced(prices: Floats) -> Floats:

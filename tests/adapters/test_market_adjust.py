@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from interfaces.market import AS_TRADED, Reading
 from schemas.facts import CorporateAction
+from tests.adapters import acted
 from tests.adapters.market_worlds import (
     NYSE,
     TICK,
@@ -108,6 +109,37 @@ def test_two_actions_on_one_day_count_together_the_dividend_for_each_new_unit() 
         "cash_dividend",
         "cash_dividend",
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "then"),
+    [
+        (("split", "2:1"), ("cash_dividend", "1"), 49.0),  # 1 of each new unit, which is worth 50
+        (("cash_dividend", "2"), ("split", "2:1"), 49.0),
+        (("cash_dividend", "2"), ("cash_dividend", "3"), 95.0),
+        (("split", "2:1"), ("split", "1:4"), 200.0),
+    ],
+)
+def test_actions_during_a_halt_build_on_each_other(
+    first: tuple[str, str], second: tuple[str, str], then: float
+) -> None:
+    days = acted.DAYS[:20]
+    close = np.full((20, 1), 100.0)
+    close[10:12] = np.nan  # no bar between the two
+    close[12:] = then
+    actions = [
+        acted.split("AAA", days[day], terms)
+        if kind == "split"
+        else acted.action("cash_dividend", "AAA", days[day], cash=terms)
+        for day, (kind, terms) in ((10, first), (11, second))
+    ]
+    held = acted.market(close, close.copy(), ("AAA",), actions=actions, days=days)
+    seen = held.view(NYSE.closes_at(days[14])).bars("AAA").close
+    assert seen.tolist() == pytest.approx([then] * len(seen), rel=1e-12)
+    assert held.view(NYSE.opens_at(days[11])).last_close("AAA") == (
+        days[9],
+        pytest.approx(then, rel=1e-12),
+    )
 
 
 def test_an_ex_date_on_a_holiday_is_that_of_the_next_session() -> None:

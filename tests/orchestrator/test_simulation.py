@@ -14,6 +14,7 @@ from adapters.wiring import System
 from schemas.jobs import SimulationRequest
 from schemas.orders import CostModel
 from schemas.tick import Tick
+from tests.orchestrator.eventful import eventful
 from tests.orchestrator.markets import CANARY, EXCHANGE, NYSE, Overheard, market, until
 from tests.orchestrator.runs import UNIVERSE, lending, run, small_loan, ticks_of, trading
 from trading.ledger import verify
@@ -105,6 +106,30 @@ def deed(tick: Tick) -> tuple[Any, ...]:
     said = [(d.agent, d.output and (d.output.action, d.output.rationale)) for d in tick.decisions]
     fills = [(f.symbol, f.side, f.quantity, f.price) for f in tick.fills]
     return (tick.session, tick.events, said, fills, tick.mark, tick.loan)
+
+
+@pytest.mark.promise("no-look-ahead")
+@pytest.mark.usefixtures("looked_once")
+@REQUESTS
+def test_what_was_done_before_a_session_is_the_same_whatever_facts_become_known_later(
+    make: Any, system: System
+) -> None:
+    """Not to the byte: a request names all members, so the ids of its runs differ."""
+    found: list[list[tuple[Tick, ...]]] = []
+    end = date(2020, 2, 7)
+    for exchanged in (False, True):
+        changed = Overheard.on(system, eventful(exchanged=exchanged))
+        found.append(ticks_of(changed, run(changed, make(universe_name="best", end_date=end))))
+        early = [text for session, text in changed.heard if session <= EXCHANGE]
+        assert len(early) > 10
+        assert not [text for text in early if CANARY in text or "FUTR" in text]
+    for one, other in zip(*found, strict=True):
+        before, same = until(one, EXCHANGE), until(other, EXCHANGE)
+        assert len(before) == 8
+        assert [deed(tick) for tick in before] == [deed(tick) for tick in same]
+        assert any(tick.fills for tick in before)
+    booked = {each.kind for tick in found[0][0] for each in tick.transactions}
+    assert make is loan or {"split", "dividend"} <= booked
 
 
 def cents(value: Decimal) -> Decimal:

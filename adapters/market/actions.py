@@ -112,6 +112,7 @@ class ActionWriter:
     now: datetime
     notes: list[str]
     _shown: set[Key] = field(default_factory=set[Key])
+    _split_days: dict[str, list[date]] = field(default_factory=lambda: defaultdict(list))
     _column: dict[str, int] = field(default_factory=dict[str, int])
     _left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _made: dict[tuple[str, str, date], list[CorporateAction]] = field(
@@ -146,6 +147,8 @@ class ActionWriter:
     def _state(self, said: Statements) -> None:
         """Add what the table says, then what the rows say beyond it."""
         self._shown.update(said.judged.shown)
+        for instrument, day in self._shown:
+            self._split_days[instrument].append(day)
         for instrument, action in said.table:
             self._of_table(instrument, action, said)
         for (instrument, day), ratio in said.splits.ratios.items():
@@ -212,10 +215,13 @@ class ActionWriter:
         row = int(arrays.sessions.searchsorted(np.datetime64(day, "D"))) - 1
         while row > 0 and np.isnan(close[row]):
             row -= 1
-        # Paid on the units of the ex-date, of which a split on that day has made others.
-        key = (instrument, day)
-        ratio = said.splits.ratios[key] if key in self._shown else 1.0
-        if row >= 0 and cash >= close[row] / ratio:
+        # Paid on the units of the ex-date, of which splits since that close have made others.
+        last = float(close[row]) if row >= 0 else math.inf
+        since: date = arrays.sessions[max(0, row)].item()
+        for on in self._split_days[instrument] if row >= 0 else ():
+            if since < on <= day:
+                last /= said.splits.ratios[instrument, on]
+        if cash >= last:
             why = "a dividend is not below the close before it and was not recorded"
             self._left_out[why].append(f"{instrument} {day} {cash:g}")
             return False

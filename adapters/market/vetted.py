@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -106,13 +106,17 @@ class Vetting:
         names = {who for who, _ in (*splits, *paid)}
         prices = newest(self.on_hand, bars, names, since=_ALWAYS)
         judged = judge_splits(prices, splits)
+        by_day: dict[str, dict[date, float]] = defaultdict(dict)
+        known = known_splits((self.on_hand[1]["actions"],), self.calendar)
+        for (who, day), ratio in (known | splits).items():
+            by_day[who][day] = ratio
         kept = np.ones(len(rows), dtype=np.bool_)
         for at, row in enumerate(rows):
             key, why = _key(row), ""
             if _is_split(row):
                 why = self._in_prices(key, judged.adjusted, judged.open)
             elif row["kind"] == "cash_dividend" and not row["withdrawn"]:
-                why = self._no_dividend(row, prices, splits)
+                why = self._no_dividend(row, prices, by_day)
             if why:
                 self._left_out[why].append(f"{row['instrument']} {row['ex_date']}")
                 kept[at] = False
@@ -208,14 +212,22 @@ class Vetting:
             )
         return ""
 
-    def _no_dividend(self, row: dict[str, Any], prices: PriceArrays, splits: Ratios) -> str:
+    def _no_dividend(
+        self, row: dict[str, Any], prices: PriceArrays, splits: Mapping[str, Mapping[date, float]]
+    ) -> str:
         if self.terms.adjustment == "split_dividend":
             return "a dividend is in the adjusted prices already and was not recorded"
         who, day = _key(row)
         close = prices.close[:, prices.symbols.index(who)]
         until = int(prices.sessions.searchsorted(np.datetime64(day, "D")))
         before = np.flatnonzero(~np.isnan(close[:until]))
-        last = close[before[-1]] / splits.get((who, day), 1.0) if len(before) else np.inf
+        if not len(before):
+            return ""
+        last = close[before[-1]]
+        since: date = prices.sessions[before[-1]].item()
+        for on, ratio in splits.get(who, {}).items():  # of units that splits since have made
+            if since < on <= day:
+                last /= ratio
         if float(row["cash"]) >= last:
             return "a dividend is not below the close before it and was not recorded"
         return ""

@@ -289,3 +289,23 @@ def test_days_that_nobody_asked_for_tell_no_companies_apart(library: LocalCatalo
     between = publish(library, bars(range(190, 210)))
     assert "if they are two" in " ".join(between.notes)
     assert between.symbols == ("ABC",)
+
+
+@pytest.mark.promise("corporate-actions")
+def test_a_dividend_is_weighed_in_the_units_that_a_split_before_it_made(
+    library: LocalCatalog, tmp_path: Path
+) -> None:
+    # A halt over both days: 90 of a unit worth 500 after a 1:10 split is no nonsense.
+    change = split_from(50, 0.1)
+    rows = bars([*range(50), *range(52, 90)], change)
+    reverse = action("split", 50, new_units=Decimal(1), old_units=Decimal(10))
+    report = publish(library, rows, facts=(reverse, action("cash_dividend", 51, cash=Decimal(90))))
+    assert library.open("down").info().actions == 2, report.notes
+    lines = zip(*(rows.columns[name] for name in ("date", *FIELDS)), strict=True)
+    text = "\n".join(["date,open,high,low,close,volume", *(",".join(line) for line in lines)])
+    (tmp_path / "ABC.csv").write_text(text)
+    table = f"symbol,kind,ex_date,ratio,cash\nABC,split,{DAYS[50]},1:10,\n"
+    (tmp_path / "a.csv").write_text(f"{table}ABC,cash_dividend,{DAYS[51]},,90\n")
+    options = ImportOptions(now=NOW, tables={"actions": tmp_path / "a.csv"})
+    import_dataset(tmp_path / "ABC.csv", "mine", home=tmp_path, options=options)
+    assert library.open("mine").info().actions == 2

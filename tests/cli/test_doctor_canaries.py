@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator import worker
 from schemas.canaries import CanaryReport
+from tests.orchestrator.test_canaries import Restates, viewed_by
 
 Run = Callable[..., Any]
 
@@ -35,3 +36,14 @@ def test_a_failed_canary_is_shown_and_ends_with_5(
     assert "8 of 9 canaries silent." in said.out
     assert "it sang." in said.out
     assert run("doctor", "--canaries", "--json").code == 5
+
+
+def test_it_sings_over_a_view_that_shows_restated_values_early(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, spoil = worker.run_ports, viewed_by(Restates)
+    monkeypatch.setattr(worker, "run_ports", lambda *a, **k: spoil(honest(*a, **k)))
+    said = run("doctor", "--canaries", "--json")
+    assert said.code == 5
+    report = CanaryReport.model_validate(said.json)
+    assert "restated-values" in [each.name for each in report.canaries if not each.passed]

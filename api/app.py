@@ -104,6 +104,7 @@ def from_settings(host: str | None = None) -> Flask:
                 calendar=calendar,
                 models=system.models,
                 universes=system.universes,
+                documents=system.documents,
                 code_version=system.code_version,
             ),
             data=DataDesk(

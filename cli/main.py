@@ -157,6 +157,7 @@ def _open() -> Generator[Doors]:
                 calendar=calendar,
                 models=system.models,
                 universes=system.universes,
+                documents=system.documents,
                 code_version=system.code_version,
             ),
             data=DataDesk(

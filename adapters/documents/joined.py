@@ -109,4 +109,4 @@ def _parts(market: MarketData, as_of: datetime) -> Parts | None:
     if not isinstance(view, TableView):
         return None
     # Its texts are to be ranked with others, and a view shows them ranked by themselves alone.
-    return view._parts  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return view.parts

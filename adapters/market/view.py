@@ -31,6 +31,11 @@ class TableView:
         self._parts = parts
         self._now = micros(as_of)
 
+    @property
+    def parts(self) -> Parts:
+        """What the data set is made of, later things included: for adapters that cut by time."""
+        return self._parts
+
     def symbols(self) -> tuple[str, ...]:
         """Return the tradable symbols that are traded by now, sorted.
 

@@ -45,8 +45,10 @@ class PriceArrays:
         digest = hashlib.sha256(canonical_json(self.symbols))
         digest.update(self.sessions.astype("datetime64[D]").astype("<i8").tobytes())
         for values in (self.open, self.high, self.low, self.close, self.volume):
-            plain = np.where(np.isnan(values), np.nan, values)  # one bit pattern for "no bar"
-            digest.update(plain.astype("<f8", copy=False).tobytes("C"))
+            for column in range(len(self.symbols)):  # one by one: nothing is copied as a whole
+                own = values[:, column].astype("<f8")
+                own[np.isnan(own)] = np.nan  # one bit pattern for "no bar"
+                digest.update(own.data)
         return digest.hexdigest()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ctypes
+import mmap
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from adapters.market.table import Floats
 
+_OWN_PAGES = 1 << 16  # bytes; a process has room for some ten thousands of such pieces
 AT_CLOSE = 0
 """In place of the moment at which a bar became known: at its session's close."""
 
@@ -30,7 +32,7 @@ class Block:
     """Rows of one file; all arrays have as many rows.
 
     `source` and `symbol` are indices into the screen's lists, `identity` too (-1: none), `day`
-    counts from 1970; `values` has shape (rows, 5): open, high, low, close, volume. `known` has
+    counts from 1970; `values` has five columns: open, high, low, close, volume. `known` has
     microseconds since 1970 in UTC, or `AT_CLOSE`; `adjusted` the source's adjusted close where the
     prices themselves were left as they are. `told` comes from all rows with a day and a symbol;
     `symbols` are those that occur.
@@ -41,7 +43,7 @@ class Block:
     symbol: NDArray[np.int32]
     day: NDArray[np.int32]
     zone: NDArray[np.int8]
-    values: Floats
+    values: list[Floats]
     identity: NDArray[np.int32] | None = None
     known: NDArray[np.int64] | None = None
     adjusted: Floats | None = None
@@ -53,31 +55,40 @@ class Block:
 
     def take(self, rows: NDArray[Any]) -> Block:
         """Return these rows, by index or mask; what is told of the whole stays."""
-        arrays = ("line", "symbol", "day", "zone", "values", "identity", "known", "adjusted")
-        given = {name: getattr(self, name) for name in arrays}
-        return replace(self, **{name: a[rows] for name, a in given.items() if a is not None})
+        arrays = ("line", "symbol", "day", "zone", "identity", "known", "adjusted")
+        given: dict[str, Any] = {name: getattr(self, name) for name in arrays}
+        taken = {name: a[rows] for name, a in given.items() if a is not None}
+        return replace(self, values=[pooled(column[rows]) for column in self.values], **taken)
+
+    def values_alone(self) -> Block:
+        """Return the block without what tells its rows apart."""
+        none = np.empty(0, np.int32)
+        return replace(
+            self, line=none, symbol=none, day=none, zone=none[:0], identity=None, known=None
+        )
 
 
-def pooled(columns: Sequence[Floats]) -> Floats:
-    """Return the columns side by side, in memory that goes back to the machine once it is free.
+def pooled(column: Floats) -> Floats:
+    """Return a copy in memory that goes back to the machine once it is free.
 
     What is freed of the ordinary heap in pieces of this size mostly stays with the process.
     """
-    # pyarrow is slow to import; only an import of data needs it.
-    import pyarrow as pa
-
-    shape = (len(columns[0]), len(columns))
-    memory = pa.allocate_buffer(8 * shape[0] * shape[1])
-    values = np.frombuffer(memory, dtype=np.float64).reshape(shape)
-    np.stack(columns, axis=1, out=values)
+    if column.nbytes < _OWN_PAGES:
+        return column.copy()
+    values = np.frombuffer(mmap.mmap(-1, column.nbytes), dtype=np.float64)
+    values[:] = column
     return values
 
 
 def give_back() -> None:
-    """Return what is free of such memory to the machine."""
-    import pyarrow as pa  # as above
+    """Return what is free of this process's memory to the machine, as far as its C library can."""
+    # pyarrow is slow to import; only an import of data needs it.
+    import pyarrow as pa
 
     pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 class Faults:

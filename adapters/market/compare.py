@@ -20,7 +20,7 @@ _STRANGER = "date is written in another time zone than most of its file"
 _DUPLICATE = "row duplicates an earlier one of the same symbol and session"
 _CONTRADICTION = "row contradicts an earlier one of the same symbol and session"
 _TWO_TICKERS = "row is of an instrument that has a bar of that session under another symbol"
-_GIVEN_BACK_AFTER = 16  # blocks
+_NO_VALUES = np.empty(0)
 _MOST_CELLS = 1 << 29
 
 
@@ -95,6 +95,13 @@ class _Rows:
     identity: NDArray[np.int32] | None
     known: NDArray[np.int64] | None
 
+    def sort(self, order: NDArray[Any]) -> None:
+        """Put the rows into that order; one array after the other, to spare memory."""
+        for name in ("at", "source", "line", "symbol", "day", "zone", "identity", "known"):
+            values = getattr(self, name)
+            if values is not None:
+                setattr(self, name, values[order])
+
     def take(self, rows: NDArray[Any]) -> _Rows:
         return _Rows(
             at=self.at[rows],
@@ -130,6 +137,7 @@ def compare(screen: RowScreen, stated: Stated | None = None) -> Compared:
         rows.symbol, rows.day, session_numbers(rows.day, screen.calendar), rows.identity, move
     )
     instruments, code, notes = tell_apart(keys, names, list(screen.identities), stated or Stated())
+    del keys  # as large as the rows' own symbols and days
     screen.quarantine.notes += notes
     twice = _second_bars(code, rows)
     rows, code = _drop(rows, twice, _TWO_TICKERS, screen), code[~twice]
@@ -149,7 +157,7 @@ def _keys(blocks: list[Block]) -> _Rows:
         )
 
     sizes = [len(block.line) for block in blocks]
-    return _Rows(
+    rows = _Rows(
         at=np.arange(sum(sizes), dtype=np.int32),
         source=np.repeat(np.array([block.source for block in blocks], dtype=np.int32), sizes),
         line=np.concatenate([block.line for block in blocks]),
@@ -159,6 +167,8 @@ def _keys(blocks: list[Block]) -> _Rows:
         identity=joined("identity", -1, np.int32),
         known=joined("known", AT_CLOSE, np.int64),
     )
+    blocks[:] = [block.values_alone() for block in blocks]
+    return rows
 
 
 def _zone_strangers(rows: _Rows) -> NDArray[np.bool_]:
@@ -179,15 +189,17 @@ def _once(rows: _Rows, blocks: list[Block], screen: RowScreen) -> _Rows:
     if not _increasing(rows):
         order = _order(rows)
         backward = np.flatnonzero(np.diff(rows.at[order]) < 0) + 1
-        within = rows.symbol[order][backward] == rows.symbol[order][backward - 1]
-        rows = rows.take(order)
+        within = rows.symbol[order[backward]] == rows.symbol[order[backward - 1]]
+        rows.sort(order)
+        del order
         again = _same(rows, rows.symbol)
         if again.any():
             _refuse_repeated(rows, again, blocks, screen)
         if within.any() and _disordered(rows, ~again):
             note = "rows were not in order of date and have been sorted"
             screen.quarantine.notes.append(note)
-        rows = rows.take(~again)
+        if again.any():
+            rows = rows.take(~again)
     return rows
 
 
@@ -196,9 +208,9 @@ def _increasing(rows: _Rows) -> bool:
     return bool(((symbols > 0) | ((symbols == 0) & (days > 0))).all())
 
 
-def _order(rows: _Rows) -> NDArray[np.intp]:
+def _order(rows: _Rows) -> NDArray[np.int32]:
     keys = (rows.day, rows.symbol) if rows.known is None else (rows.known, rows.day, rows.symbol)
-    return np.lexsort(keys)
+    return np.lexsort(keys).astype(np.int32)
 
 
 def _same(rows: _Rows, who: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -226,6 +238,9 @@ def _disordered(rows: _Rows, kept: NDArray[np.bool_]) -> bool:
 
 
 def _second_bars(code: NDArray[np.int32], rows: _Rows) -> NDArray[np.bool_]:
+    runs = code[np.flatnonzero(np.diff(code, prepend=-1))]
+    if len(np.unique(runs)) == len(runs):  # nobody bore two tickers
+        return np.zeros(len(code), dtype=np.bool_)
     order = np.lexsort((rows.day, code) if rows.known is None else (rows.known, rows.day, code))
     twice = np.zeros(len(code), dtype=np.bool_)
     twice[order] = _same(rows.take(order), code[order])
@@ -250,12 +265,13 @@ def _quarantine(rows: _Rows, refused: NDArray[np.intp], reason: str, screen: Row
 
 def _values(blocks: list[Block], at: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return the values of some rows, by their place in the order they were read."""
-    starts = np.cumsum([0, *(len(block.line) for block in blocks)])
+    starts = np.cumsum([0, *(len(block.values[0]) for block in blocks)])
     which = starts.searchsorted(at, side="right") - 1
     found = [
-        blocks[b].values[i - starts[b]] for b, i in zip(which.tolist(), at.tolist(), strict=True)
+        [column[i - starts[b]] for column in blocks[b].values]
+        for b, i in zip(which.tolist(), at.tolist(), strict=True)
     ]
-    return np.array(found).reshape(len(at), 5)
+    return np.array(found, np.float64).reshape(len(at), 5)
 
 
 def _placed(
@@ -284,6 +300,8 @@ def _placed(
     )
     if len(late):
         rows, row, code = rows.take(timely), row[timely], code[timely]
+    rows.symbol, rows.day, rows.zone = rows.symbol[:0], rows.day[:0], rows.zone[:0]
+    rows.identity = rows.known = None  # the grids need the room
     grids = _grids((row, code, rows.at), (len(sessions), len(instruments.ids)), blocks)
     arrays = PriceArrays(instruments.ids, sessions.astype("datetime64[D]"), *grids[:5])
     adjusted = grids[5] if len(grids) > 5 else None
@@ -301,23 +319,21 @@ def _grids(
     """
     row, column, at = cells
     fields = 6 if any(block.adjusted is not None for block in blocks) else 5
-    grids = [np.full(shape, np.nan, order="F") for _ in range(fields)]
-    place = np.argsort(at) if (np.diff(at) < 0).any() else None
+    edges = np.cumsum([0, *(len(block.values[0]) for block in blocks)])
+    place = np.argsort(at).astype(np.int32) if (np.diff(at) < 0).any() else None
     ordered = at if place is None else at[place]
-    begin = 0
-    for number, block in enumerate(blocks):
-        end = begin + len(block.line)
-        low, high = ordered.searchsorted([begin, end]).tolist()
-        picked = slice(low, high) if place is None else place[low:high]
-        of_block = ordered[low:high] - begin
-        cell = (row[picked], column[picked])
-        for index in range(5):
-            grids[index][cell] = block.values[of_block, index]
-        if block.adjusted is not None:
-            grids[5][cell] = block.adjusted[of_block]
-        blocks[number] = block.take(np.empty(0, dtype=np.intp))
-        begin = end
-        if number % _GIVEN_BACK_AFTER == 0:
-            give_back()
-    give_back()
+    bounds = ordered.searchsorted(edges).tolist()
+    grids: list[NDArray[np.float64]] = []
+    for index in range(fields):
+        grid = np.full(shape, np.nan, order="F")
+        for number, block in enumerate(blocks):
+            values = block.values[index] if index < 5 else block.adjusted
+            some = slice(bounds[number], bounds[number + 1])
+            picked = some if place is None else place[some]
+            if values is not None:
+                grid[row[picked], column[picked]] = values[ordered[some] - edges[number]]
+            if index < 5:
+                block.values[index] = _NO_VALUES
+        grids.append(grid)
+        give_back()
     return grids

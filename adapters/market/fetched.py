@@ -97,7 +97,8 @@ def screened(chunks: Sequence[Chunk], bearers: Bearers, screen: RowScreen) -> Fe
                 who = bearers.rename(raw.symbol.upper(), days)
                 codes = [bars.code(name) for name in who]
                 page = np.full(len(days), len(bars.pages) - 1, np.int32)
-                parts.append((np.array(codes, np.int32), days, block.values, page, block.line))
+                values = np.column_stack(block.values)
+                parts.append((np.array(codes, np.int32), days, values, page, block.line))
             screen.blocks.clear()
     if parts:
         bars.instrument, bars.day, bars.values, bars.page, bars.line = (

@@ -21,7 +21,7 @@ from interfaces.calendar import TradingCalendar
 Ratios = Mapping[tuple[str, date], float]
 """Splits that show in the prices: new units for one old, by instrument and session."""
 
-_CELLS = 1 << 18
+_CELLS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,8 +200,10 @@ class RowScreen:
             return AT_CLOSE
         return micros(self.calendar.closes_at(EPOCH + timedelta(days=day)))
 
-    def _read_values(self, cells: dict[str, Any], faults: Faults) -> tuple[Floats, Floats | None]:
-        """Return (rows, 5) values and, where they are left as traded, the adjusted close."""
+    def _read_values(
+        self, cells: dict[str, Any], faults: Faults
+    ) -> tuple[list[Floats], Floats | None]:
+        """Return five columns of values and, where they are left as traded, the adjusted close."""
         numbers = {
             name: read_numbers(cells[name], name, faults.mark)
             for name in (*PRICES, "adjusted", "volume")
@@ -222,7 +224,7 @@ class RowScreen:
         faults.mark(volume < 0, "volume is negative")
         faults.mark(volume > _MOST_VOLUME, "volume is above a million billions")
         if "adjusted" not in numbers or "dividend" in cells:
-            traded = pooled([opened, high, low, close, volume])
+            traded = [pooled(column) for column in (opened, high, low, close, volume)]
             return traded, numbers.get("adjusted")
         # Its dividends are in the adjusted close alone: without scaling they would be lost.
         adjusted = numbers["adjusted"]
@@ -230,7 +232,7 @@ class RowScreen:
             factor = adjusted / close
             faults.mark(low * factor < LEAST, "low, once adjusted, is below a millionth")
             scaled = [opened * factor, high * factor, low * factor, adjusted, volume]
-        return pooled(scaled), None
+        return [pooled(column) for column in scaled], None
 
 
 def _told(cells: dict[str, Any], symbols: Any, days: Any, faults: Faults) -> Told | None:

@@ -26,7 +26,7 @@ from schemas.errors import UntrustworthyData
 pc: Any = compute  # its functions are made at run time, unknown to type checkers
 
 FIELDS = ("open", "high", "low", "close", "volume")
-_BLOCK = 1 << 17  # rows written at once
+_BLOCK = 1 << 15  # rows written at once
 
 
 class Source(Message):

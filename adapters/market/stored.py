@@ -24,6 +24,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from adapters.clock import SystemClock
+from adapters.market.blocks import give_back
 from adapters.market.cache import FORMAT, write_cache
 from adapters.market.compiled import ordered
 from adapters.market.facts import SCHEMAS, Facts
@@ -86,7 +87,9 @@ def write(
     first = bar_tables(arrays, provider=provider, stored_time=stored_time)
     rows["bars"] = chain(first, rows["bars"])
     with disk_errors(), draft_in(folder.parent) as draft:
+        give_back()  # what was read, before as much is written
         segments = write_segments(draft, rows)
+        give_back()
         named = vouching(manifest, segments, arrays, facts)
         return publish(draft, folder, named, content=(arrays, facts))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -224,7 +224,7 @@ class Vetting:
         if not len(before):
             return ""
         last = close[before[-1]]
-        since: date = prices.sessions[before[-1]].item()
+        since = cast("date", prices.sessions[before[-1]].item())
         for on, ratio in splits.get(who, {}).items():  # of units that splits since have made
             if since < on <= day:
                 last /= ratio

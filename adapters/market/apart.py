@@ -20,6 +20,8 @@ INFERRED = "inferred"
 """The provider of what was derived here and nobody stated."""
 
 _OPEN, _CLOSE = 0, 3
+_JUST_BEFORE = np.timedelta64(7, "D")  # a bar on hand that near to the span is followed by it
+_LEAST = np.timedelta64(20, "D")  # in which 20 sessions cannot be missed
 _Days = NDArray[np.datetime64]
 
 
@@ -92,15 +94,14 @@ class Companies:
         self, days: _Days, opens: NDArray[np.float64], closes: NDArray[np.float64]
     ) -> dict[int, int]:
         """Return the days on which another company begins, with the sessions missed before."""
-        if len(days) < 2:
+        asked = [np.datetime64(day, "D") for day in self.span]
+        within = (days[:-1] >= asked[0] - _JUST_BEFORE) & (days[1:] <= asked[1])
+        if not (within & (np.diff(days) > _LEAST)).any():
             return {}
         sessions = self.calendar.sessions(days[0].item(), days[-1].item())
         position = np.array(sessions, "datetime64[D]").searchsorted(days)
         moves = opens[1:] / closes[:-1] - 1
-        cut = another_company(np.diff(position), moves)
-        asked = [np.datetime64(day, "D") for day in self.span]
-        cut &= (days[:-1] >= asked[0] - np.timedelta64(7, "D")) & (days[1:] <= asked[1])
-        rows = np.flatnonzero(cut)
+        rows = np.flatnonzero(another_company(np.diff(position), moves) & within)
         starts = days[rows + 1].astype(np.int64).tolist()
         return dict(zip(starts, (np.diff(position)[rows] - 1).tolist(), strict=True))
 

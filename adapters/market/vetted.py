@@ -14,6 +14,7 @@ import numpy as np
 # Imported by what reads data sets alone, which needs pyarrow in any case.
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import compute
 
 from adapters.market.apart import INFERRED
 from adapters.market.arrays import PriceArrays
@@ -31,6 +32,8 @@ from interfaces.calendar import TradingCalendar
 from schemas.base import to_micro
 from schemas.facts import CorporateAction
 from schemas.market import SuspectedSplit
+
+pc: Any = compute  # its functions are made at run time, unknown to type checkers
 
 Key = tuple[str, date]
 _SPLITS = ("split", "stock_dividend")
@@ -70,11 +73,11 @@ class Vetting:
         self, bars: FetchedBars, bearers: Bearers, told: Iterable[dict[str, Any]]
     ) -> list[CorporateAction]:
         """Return the splits and dividends that rows of prices state and nobody else does."""
-        known = {(row["instrument"], _group(row["kind"]), row["ex_date"]) for row in told}
-        known |= {
-            (row["instrument"], _group(row["kind"]), row["ex_date"])
-            for row in self.on_hand[1]["actions"].to_pylist()
-        }
+        if not bars.told:
+            return []
+        on_hand = self.on_hand[1]["actions"].select(["instrument", "kind", "ex_date"])
+        rows = [*told, *on_hand.to_pylist()]
+        known = {(row["instrument"], _group(row["kind"]), row["ex_date"]) for row in rows}
         found: dict[tuple[str, str, date], CorporateAction] = {}
         for number, said in bars.told:
             page = bars.pages[number]
@@ -101,6 +104,8 @@ class Vetting:
     def fitting(self, actions: pa.Table, bars: FetchedBars) -> pa.Table:
         """Return the actions without those that are in the prices already, or cannot be."""
         rows = actions.to_pylist()
+        if not rows:
+            return actions
         splits = {_key(row): _ratio(row) for row in rows if _is_split(row)}
         paid = {_key(row) for row in rows if row["kind"] == "cash_dividend"}
         names = {who for who, _ in (*splits, *paid)}
@@ -252,7 +257,10 @@ class Vetting:
 
 def known_splits(actions: Iterable[pa.Table], calendar: TradingCalendar) -> dict[Key, float]:
     """Return the splits that are known by now and not called off, by instrument and session."""
-    rows = [row for table in actions for row in table.to_pylist() if row["kind"] in _SPLITS]
+    rows: list[dict[str, Any]] = []
+    for table in actions:
+        kinds = table.column("kind").cast(pa.string())
+        rows += table.filter(pc.is_in(kinds, pa.array(_SPLITS))).to_pylist()
     newest_of: dict[str, dict[str, Any]] = {}
     for row in sorted(rows, key=lambda row: row["known_time"]):
         newest_of[row["action_id"]] = row

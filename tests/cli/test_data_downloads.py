@@ -131,6 +131,26 @@ def test_a_refresh_finds_new_and_restated_bars(run: Run, shelf: Path) -> None:
     assert run("data", "refresh", "fresh", "--kinds", "ticks").code == 2
 
 
+def test_a_suspected_split_of_a_download_is_decided_by_giving_it_again(
+    run: Run, shelf: Path
+) -> None:
+    put(shelf, "CUT", DAYS[:10], price=300.0)
+    before = (shelf / "CUT.csv").read_text()
+    put(shelf, "CUT", DAYS[10:], price=20.0)
+    (shelf / "CUT.csv").write_text(before + (shelf / "CUT.csv").read_text().removeprefix(HEADER))
+    words = ("data", "download", "cut", "--symbols", "CUT", *PERIOD)
+    assert run(*words).code == 0
+    told = run("data", "validate", "cut").out
+    assert f"prices look unadjusted: CUT {DAYS[10]} moved by 15:1" in told
+    assert "give the same command again with `--splits adjust`" in told
+    assert run(*words, "--splits", "guess").code == 2
+    done = run(*words, "--splits", "adjust")
+    assert done.code == 0, done.err
+    told = run("data", "validate", "cut").out
+    assert f"a split was inferred from the prices: CUT {DAYS[10]} moved by 15:1" in told
+    assert "unadjusted" not in told
+
+
 def test_a_data_set_is_validated_by_name(run: Run, shelf: Path, home: Path) -> None:
     run("data", "download", "sound", "--symbols", "AAA", *PERIOD)
     sound = run("data", "validate", "sound")

@@ -124,8 +124,9 @@ def run_ports(
 ) -> RunPorts:
     """Build a run's own adapters; the clock stands at the start date and sees nothing later.
 
-    With `bait` the same adapters stand on its market and documents instead of the request's.
+    With `bait` the same adapters stand on its market and folder instead of the request's.
     """
+    shelf = LocalDocuments(bait.folder) if bait else system.documents
     market: MarketData = bait.market if bait else system.catalog.open(request.data)
     info = market.info()
     days = calendar(info.calendar)
@@ -142,7 +143,7 @@ def run_ports(
             costs=request.costs,
         ),
         memories=RunMemoryBook(system.embedder),
-        documents=bait.documents if bait else JoinedDocuments(system.documents, market),
+        documents=JoinedDocuments(shelf, market),
     )
 
 
@@ -157,7 +158,7 @@ def mask_of(system: System, request: SimulationRequest, *, run_key: str) -> Mask
 def bait_for(like: DatasetInfo, near: date) -> Generator[Bait]:
     """Lay out what canaries are tried on, by a data set's conventions, around a session.
 
-    Its documents lie in a folder of their own until the context ends.
+    The user's documents lie in a folder of their own until the context ends.
     """
     sessions = calendar(like.calendar)
     market = PoisonedMarket(like, sessions, near)
@@ -176,7 +177,7 @@ def bait_for(like: DatasetInfo, near: date) -> Generator[Bait]:
         yield Bait(
             calendar=sessions,
             market=market,
-            documents=LocalDocuments(Path(name)),
+            folder=Path(name),
             sessions=market.sessions,
             session=market.session,
             listed=cast.LISTED,

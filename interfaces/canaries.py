@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 from interfaces.calendar import TradingCalendar
-from interfaces.documents import DocumentSource
 from interfaces.market import MarketData
 
 Future = Literal["poisoned", "harmless"]
@@ -36,6 +36,9 @@ LATER_WORD = "zzfuture"
 PAST_WORD = "zzpast"
 """Stands in every text that has to be found, or nothing would be proved by silence."""
 
+TOLD_WORD = "zztold"
+"""Stands in its place in the texts of the data set: a search must find both kinds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bait:
@@ -43,7 +46,8 @@ class Bait:
 
     calendar: TradingCalendar
     market: MarketData
-    documents: DocumentSource
+    folder: Path
+    """Holds the user's documents; the data set's own are in `market`."""
     sessions: tuple[date, ...]
     """Every session of the data, some before and some after the one under decision."""
     session: date

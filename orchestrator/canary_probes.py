@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from interfaces.canaries import LATER_WORD, PAST_WORD, Bait
+from interfaces.canaries import LATER_WORD, PAST_WORD, TOLD_WORD, Bait
 from orchestrator.canary_facts import of_facts
 from orchestrator.canary_horizon import of_horizon, twins
 from orchestrator.probe import FAR, FIELDS, HUGE, Probe
@@ -89,9 +89,10 @@ def _documents(bait: Bait) -> Iterator[Probe]:
         return Probe("documents", tool, arguments, shows)
 
     for tool in ("search_news", "search_documents"):
-        yield probe(tool, limit=50, shows=PAST_WORD)
-        yield probe(tool, query="merger", limit=50, shows=PAST_WORD)
-        yield probe(tool, query="merger", symbol=bait.listed, limit=50, shows=PAST_WORD)
+        for word in (PAST_WORD, TOLD_WORD):
+            yield probe(tool, limit=50, shows=word)
+            yield probe(tool, query="merger", limit=50, shows=word)
+            yield probe(tool, query="merger", symbol=bait.listed, limit=50, shows=word)
     yield probe("lending_list_transactions", limit=2000, shows=PAST_WORD)
     yield probe("lending_list_transactions", until=str(bait.ahead(1)))
     yield probe("lending_get_borrower_documents", shows=PAST_WORD)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.documents.corpus import Corpus, Question, micros_of, naming, search_all
+from adapters.documents.corpus import Corpus, Question, micros_of, search_all
 from adapters.documents.ranking import Query
 from adapters.market.parts import Parts
 from adapters.market.view import TableView
@@ -17,6 +17,8 @@ from interfaces.documents import NO_DOCUMENTS
 from interfaces.market import MarketData
 from schemas.base import sha256_of
 from schemas.documents import DocumentKind, FoundDocument
+
+_ANY = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Shelf(Protocol):
@@ -27,16 +29,30 @@ class Shelf(Protocol):
         ...
 
 
+@runtime_checkable
+class HasTexts(Protocol):
+    """A view whose texts can be ranked with others; it shows them ranked by themselves alone."""
+
+    @property
+    def parts(self) -> Parts:
+        """What the data set is made of, later things included."""
+        ...
+
+
 class JoinedDocuments:
     """Implement `DocumentSource` over a shelf and the texts of a data set.
 
     A ticker, in a text as in a question, means the company that bore it: in a text when it was
     published, in a question now. One that no company with prices has borne by now means itself.
+
+    `market` is a whole data set: one whose views are not `HasTexts`, such as a narrowed one, is a
+    `TypeError`, or its texts would silently be missing.
     """
 
     def __init__(self, shelf: Shelf, market: MarketData) -> None:
         self._shelf = shelf
         self._market = market
+        _parts(market, _ANY)  # refused now, not at the first search
 
     def search(
         self,
@@ -49,20 +65,15 @@ class JoinedDocuments:
     ) -> tuple[FoundDocument, ...]:
         """Return what was published strictly before `as_of` and matches, best first."""
         parts = _parts(self._market, as_of)
-        about = None
-        if symbol is not None:
-            about = naming(symbol) if parts is None else _Tickers(parts, as_of).about(symbol)
+        about = None if symbol is None else _Tickers(parts, as_of).about(symbol)
         asked = Question(Query.of(query), micros_of(as_of), limit, kind, about)
-        corpora = [self._shelf.corpus()]
-        if parts is not None:
-            corpora.append(parts.documents.corpus())
-        return search_all(corpora, asked)
+        return search_all([self._shelf.corpus(), parts.documents.corpus()], asked)
 
     def digest(self, before: datetime) -> str:
         """Return the SHA-256 over all that could be shown before a moment; `Unavailable`."""
         parts, moment = _parts(self._market, before), micros_of(before)
         ours = self._shelf.corpus().digest(moment)
-        theirs = NO_DOCUMENTS if parts is None else parts.documents.corpus().digest(moment)
+        theirs = parts.documents.corpus().digest(moment)
         return NO_DOCUMENTS if ours == theirs == NO_DOCUMENTS else sha256_of((ours, theirs))
 
 
@@ -103,10 +114,8 @@ class _Tickers:
         return found if found is not None and self._view.ticker(found) is not None else None
 
 
-def _parts(market: MarketData, as_of: datetime) -> Parts | None:
-    """Return what a loaded data set is made of; None for any other market: it has no texts."""
+def _parts(market: MarketData, as_of: datetime) -> Parts:
     view = market.view(as_of)
-    if not isinstance(view, TableView):
-        return None
-    # Its texts are to be ranked with others, and a view shows them ranked by themselves alone.
+    if not isinstance(view, HasTexts):
+        raise TypeError(f"the texts of a {type(market).__name__} cannot be searched with others")
     return view.parts

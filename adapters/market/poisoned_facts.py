@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from adapters.market.facts import SCHEMAS, Facts, table_of
 from interfaces.calendar import TradingCalendar
-from interfaces.canaries import LATER_PRICE, LATER_WORD, PAST_WORD, RESTATED, Future
+from interfaces.canaries import LATER_PRICE, LATER_WORD, RESTATED, TOLD_WORD, Future
+from schemas.documents import DocumentKind
 from schemas.facts import (
     CorporateAction,
     Fact,
@@ -41,6 +42,7 @@ FORMER_UNITS = 2.0
 """New units for an old one of `LISTED`: what was traded before the split cost as much more."""
 
 RESTATED_CLOSE, RELEASED, ANNOUNCED = 103.37, 2.71, Decimal("0.75")
+_KINDS: tuple[DocumentKind, ...] = ("news", "document")
 _LATE = float(RESTATED)
 _POISON = Decimal(RESTATED) + Decimal("0.25")
 
@@ -131,17 +133,20 @@ class _Nothing:
         values = {"universe": UNIVERSE, **values, **self.times.at(known)}
         return Membership(instrument=instrument, enters=self._day(row), **values)
 
-    def _text(
+    def _texts(
         self, name: str, word: str, published: datetime | None, known: datetime
-    ) -> StoredDocument:
-        return StoredDocument(
-            document_id=name,
-            title=f"A merger {word}",
-            text=f"The merger of {LISTED} was announced. {word}",
-            published_at=published,
-            symbols=(LISTED,),
-            **self.times.at(known),
-        )
+    ) -> Iterator[StoredDocument]:
+        """Yield the text once of each kind; an earlier one of the same name is its version."""
+        for kind in _KINDS:
+            yield StoredDocument(
+                document_id=f"{name}-{kind}",
+                kind=kind,
+                title=f"A merger {word}",
+                text=f"The merger of {LISTED} was announced. {word}",
+                published_at=published,
+                symbols=(LISTED,),
+                **self.times.at(known),
+            )
 
 
 class _Past(_Nothing):
@@ -175,7 +180,8 @@ class _Past(_Nothing):
 
     def documents(self) -> Iterator[Fact]:
         yesterday = self.times.opens(BEFORE - 1)
-        yield self._text("past", PAST_WORD, yesterday, yesterday)
+        yield from self._texts("told", TOLD_WORD, yesterday, yesterday)
+        yield from self._texts("updated", TOLD_WORD, yesterday, yesterday)
 
 
 class _Poison(_Nothing):
@@ -222,10 +228,14 @@ class _Poison(_Nothing):
     def documents(self) -> Iterator[Fact]:
         early, now = self.times.opens(BEFORE - 1), self.times.opens(BEFORE)
         day = timedelta(days=1)
-        for n, (published, known) in enumerate(
-            ((None, early), (now, early), (now + day, early), (early, now))
+        for name, published, known in (
+            ("undated", None, early),  # "3 days ago" is no date either: a data set keeps none
+            ("now", now, early),
+            ("ahead", now + day, early),
+            ("late", early, now),
+            ("updated", early, now),
         ):
-            yield self._text(f"later-{n}", LATER_WORD, published, known)
+            yield from self._texts(name, LATER_WORD, published, known)
 
 
 class _Harmless(_Nothing):

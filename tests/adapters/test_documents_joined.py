@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from adapters.documents.joined import JoinedDocuments
 from adapters.documents.local import LocalDocuments
 from adapters.market.table import PriceTable
+from adapters.market.universe import UniverseMarket
 from interfaces.documents import NO_DOCUMENTS
 from schemas.documents import FoundDocument
 from schemas.facts import StoredDocument
@@ -291,6 +292,12 @@ def test_a_company_without_prices_so_far_lends_its_tickers_no_meaning(tmp_path: 
     assert names(both.search("", as_of=NOON, symbol="IPO")) == ["a"]
     for symbol in ("IPO", "NOW"):
         assert names(both.search("", as_of=at_open(DAYS[16]), symbol=symbol)) == ["a"]
+
+
+def test_a_market_whose_texts_cannot_be_reached_is_refused_at_once(tmp_path: Path) -> None:
+    narrowed = UniverseMarket(market([Text("a", "merger")]), ["AAA"])
+    with pytest.raises(TypeError, match="texts of a UniverseMarket cannot be searched"):
+        JoinedDocuments(LocalDocuments(tmp_path), narrowed)
 
 
 def test_the_digest_covers_every_field_that_could_be_shown(tmp_path: Path) -> None:

@@ -6,19 +6,25 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from adapters.broker.simulated import SimulatedBroker
 from adapters.clock import SimulatedClock
-from adapters.documents.local import LocalDocuments
+from adapters.documents import joined, local
+from adapters.documents.corpus import Corpus, micros_of
+from adapters.documents.dataset import DatasetDocuments
+from adapters.market import parts
 from adapters.market.table import PriceTable
 from adapters.memory.run_memory import RunMemoryBook
 from adapters.wiring import RunPorts, System, bait_for, run_ports
-from interfaces.canaries import LATER_WORD, Bait
+from interfaces.canaries import LATER_WORD, TOLD_WORD, Bait
+from interfaces.documents import DocumentSource
 from interfaces.market import (
     AS_KNOWN,
     AS_TRADED,
@@ -137,6 +143,7 @@ def test_the_poison_is_where_it_is_looked_for(bait: Bait):
         "renamed": view.symbols(),
         "members": view.members(bait.universe),
         "series": [view.macro(one) for one in (bait.series, bait.unlisted)],
+        "texts": [found.title for found in view.documents("merger", limit=50)],
     }
     assert all(np.isin([95959.25], bars.close).all() for bars in shown["bars"][:1])
     assert {one.kind for one in shown["actions"]} >= {"split", "cash_dividend", "ticker_change"}
@@ -144,6 +151,7 @@ def test_the_poison_is_where_it_is_looked_for(bait: Bait):
     assert set(bait.coming[:2]) <= set(shown["renamed"])
     assert shown["members"] == (bait.contested,) or bait.listed not in shown["members"]
     assert 95959.25 in shown["series"][0].values
+    assert {title.split()[-1] for title in shown["texts"]} == {LATER_WORD, TOLD_WORD}
 
 
 # Leaking doubles: what each canary is there for.
@@ -361,21 +369,14 @@ class FastClock(SimulatedClock):
 class Timeless:
     """A search over the future too."""
 
-    def __init__(self, documents: LocalDocuments) -> None:
+    def __init__(self, documents: DocumentSource) -> None:
         self._documents = documents
 
     def search(self, query: str, *, as_of: datetime, **rest: Any) -> tuple[FoundDocument, ...]:
         return self._documents.search(query, as_of=as_of + 400 * DAY, **rest)
 
-
-class Undated(Timeless):
-    """Takes an undated document for one of just now."""
-
-    def search(self, query: str, *, as_of: datetime, **rest: Any) -> tuple[FoundDocument, ...]:
-        found = self._documents.search(query, as_of=as_of, **rest)
-        if not (self._documents._folder / "undated.md").exists():
-            return found
-        return (*found, *(one.model_copy(update={"excerpt": LATER_WORD}) for one in found[:1]))
+    def digest(self, before: datetime) -> str:
+        return self._documents.digest(before)
 
 
 class Ranked(Timeless):
@@ -488,7 +489,6 @@ LEAKS: list[tuple[str, str, Spoil]] = [
     ("ticker-reuse", "proves nothing", viewed_by(ForgetsTheFormer)),
     ("ticker-reuse", "prices_get_", viewed_by(HandsOverEarly)),
     ("documents", "undated or", lambda p: replace(p, documents=Timeless(p.documents))),
-    ("documents", "undated or", lambda p: replace(p, documents=Undated(p.documents))),
     ("documents", "answered otherwise", lambda p: replace(p, documents=Ranked(p.documents))),
     ("error-horizon", "named the later date", viewed_by(TellsTheHorizon)),
     ("error-horizon", "tells a symbol not yet listed", viewed_by(TellsTheListing)),
@@ -516,6 +516,65 @@ def test_a_canary_fails_when_its_part_leaks(
     if name in ("documents", "memory"):  # nothing else stands on these parts
         assert list(failed) == [name]
     assert report.alarm is not None
+
+
+def _dating(column: str, *sources: str) -> type[DatasetDocuments]:
+    """Return a data set's texts that take a date from the first column that has one."""
+
+    class Rewritten(DatasetDocuments):
+        def __init__(self, table: pa.Table) -> None:
+            taken = pc.coalesce(*(table[source] for source in sources))
+            super().__init__(table.set_column(table.schema.get_field_index(column), column, taken))
+
+    return Rewritten
+
+
+class Textless(DatasetDocuments):
+    """Has lost all texts."""
+
+    def __init__(self, table: pa.Table) -> None:
+        super().__init__(table.slice(0, 0))
+
+
+def _dated_anyhow(value: object) -> datetime:
+    return _MOMENT(value) or datetime(2000, 1, 1, tzinfo=UTC)
+
+
+_MOMENT = local._moment
+SPOILT_SEARCH: list[tuple[Any, str, Any, str]] = [
+    (parts, "DatasetDocuments", _dating("known_time", "published_at", "known_time"), "undated or"),
+    (parts, "DatasetDocuments", _dating("published_at", "known_time"), "undated or"),
+    (
+        parts,
+        "DatasetDocuments",
+        _dating("published_at", "published_at", "known_time"),
+        "undated or",
+    ),
+    (parts, "DatasetDocuments", Textless, "proves nothing"),
+    (local, "_moment", _dated_anyhow, "undated or"),
+    (local, "_read_all", lambda files: iter(()), "proves nothing"),
+    (joined, "micros_of", lambda moment: micros_of(moment + DAY), "undated or"),
+    (Corpus, "_known", lambda self, now: (len(self.labels), 0), "undated or"),
+]
+"""What is broken in the classes themselves of which a run's own search is made."""
+
+
+@pytest.mark.promise("no-look-ahead")
+@pytest.mark.parametrize(("where", "name", "broken", "says"), SPOILT_SEARCH)
+def test_the_documents_canary_sings_when_the_search_of_a_run_is_broken(
+    system: System,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    where: Any,
+    name: str,
+    broken: Any,
+    says: str,
+):
+    monkeypatch.setattr(where, name, broken)
+    report = check_canaries(system, trading())
+    failed = {canary.name: canary.says for canary in report.canaries if not canary.passed}
+    assert list(failed) == ["documents"]
+    assert says in failed["documents"]
 
 
 def test_a_job_whose_tools_see_the_future_runs_nothing_and_says_which(

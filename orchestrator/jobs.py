@@ -10,12 +10,12 @@ from datetime import date, datetime
 from interfaces.calendar import TradingCalendar
 from interfaces.documents import NO_DOCUMENTS, DocumentSource
 from interfaces.market import DataCatalog, MarketData
+from orchestrator.suspected import refuse_splits
 from orchestrator.universes import universe_used, with_stays, within
 from schemas.base import sha256_of
 from schemas.errors import InvalidRequest, NotFound
 from schemas.facts import UniverseStay
 from schemas.jobs import Job, RunProgress, SimulationRequest
-from schemas.market import DatasetInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
     universe_used(request, market.reach())
     universe = universe_of(request, market)
     sessions = sessions_of(request, market, admission.calendar)
-    _refuse_splits(market.info(), universe, sessions)
+    exchange = admission.calendar(market.info().calendar)
+    refuse_splits(request, market, universe, days=sessions, calendar=exchange)
     runs = tuple(
         RunProgress(
             run_id=f"{job_id}-{index}",
@@ -171,18 +172,6 @@ def sessions_of(
             f"`alphashield data coverage --data {request.data}` shows what it has"
         )
     return sessions
-
-
-def _refuse_splits(info: DatasetInfo, universe: Collection[str], days: tuple[date, ...]) -> None:
-    """Refuse a run over a move that looks like a split: it would be booked as a gain or a loss."""
-    shown = {*universe, *info.benchmarks}
-    for split in info.suspected_splits:
-        if split.symbol in shown and days[0] <= split.session <= days[-1]:
-            raise InvalidRequest(
-                f"{split.symbol} moved on {split.session} as if by a {split.said()} split that "
-                "its prices are not adjusted for: import or download the data again with `--splits "
-                "adjust` to adjust them, or with `--splits accept` if the move is real"
-            )
 
 
 def _loan_start(request: SimulationRequest, disbursed_on: date) -> date:

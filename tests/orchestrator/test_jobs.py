@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from adapters.market.table import PriceTable
 from adapters.wiring import System
 from orchestrator.jobs import admit, run_key, sessions_of, universe_of
 from orchestrator.submission import new_job_id, submit
@@ -18,6 +19,7 @@ from schemas.errors import AlphaShieldError, Conflict, InvalidRequest, NotFound
 from schemas.jobs import Job, SimulationRequest
 from schemas.market import SuspectedSplit
 from schemas.orders import CostModel
+from tests.adapters.market_worlds import World, listing
 from tests.orchestrator.markets import DAYS, NYSE, OneMarket, Overheard, market
 from tests.orchestrator.runs import MARIA, UNIVERSE, Later, lending, queue, run, small_loan, trading
 
@@ -112,10 +114,8 @@ def test_what_cannot_be_run_is_refused_in_one_sentence_and_not_stored(
 
 
 def test_a_run_over_a_suspected_split_is_refused_with_the_two_ways_out(system: System) -> None:
-    suspected = SuspectedSplit(symbol="AAA", session=DAYS[300], ratio=15)
-    made = market()
-    made._info = made.info().model_copy(update={"suspected_splits": (suspected,)})
-    over = Overheard.on(system, made)
+    split = SuspectedSplit(symbol="AAA", session=DAYS[300], ratio=15)
+    over = suspected(split, system, market())
 
     def ask(universe: tuple[str, ...], first: int, last: int) -> Job:
         dates = {"start_date": DAYS[first], "end_date": DAYS[last]}
@@ -127,9 +127,64 @@ def test_a_run_over_a_suspected_split_is_refused_with_the_two_ways_out(system: S
         said = str(refusal.value)
         assert all(word in said for word in ("AAA", str(DAYS[300]), "15:1 split"))
         assert all(way in said for way in ("`--splits adjust`", "`--splits accept`"))
+        assert "looks back" not in said
         assert said.count(". ") == said.count("\n") == 0
-    assert ask(("AAA",), 290, 299).state == ask(("AAA",), 301, 305).state == "queued"
+    assert ask(("AAA",), 290, 299).state == "queued"
     assert ask(("BBB",), 295, 305).state == "queued"
+
+
+def suspected(split: SuspectedSplit, system: System, made: PriceTable) -> Overheard:
+    """Return a system whose only data set has that suspicion."""
+    made._info = made.info().model_copy(update={"suspected_splits": (split,)})
+    return Overheard.on(system, made)
+
+
+@pytest.mark.parametrize(("later", "refused"), [(1, True), (20, True), (260, True), (261, False)])
+def test_a_run_that_looks_back_over_a_suspected_split_is_refused(
+    later: int, refused: bool, system: System
+) -> None:
+    split = SuspectedSplit(symbol="AAA", session=DAYS[30], ratio=15)
+    over = suspected(split, system, market())
+    start = DAYS[30 + later]
+    request = trading(data="made", universe=("AAA",), start_date=start, end_date=DAYS[-1])
+    if not refused:
+        assert admitted(over, request).state == "queued"
+        return
+    with pytest.raises(InvalidRequest) as refusal:
+        admitted(over, request)
+    said = str(refusal.value)
+    assert f"{later} sessions before the run, which looks back over 260" in said
+    assert all(word in said for word in ("AAA", str(DAYS[30]), "15:1 split", "`--splits accept`"))
+
+
+def test_a_loan_looks_back_over_all_the_history_its_fund_is_simulated_from(system: System) -> None:
+    split = SuspectedSplit(symbol="AAA", session=DAYS[1], ratio=15)
+    over = suspected(split, system, market())
+    # Paid out 269 sessions after the move: further back than a year, within twenty.
+    request = lending(data="made", universe=("AAA",), end_date=DAYS[-1])
+    with pytest.raises(InvalidRequest, match="which looks back over 5040: import or download"):
+        admitted(over, request)
+    assert admitted(over, request.model_copy(update={"universe": ("BBB",)})).state == "queued"
+
+
+def test_a_suspected_split_follows_the_company_to_another_ticker(system: System) -> None:
+    """AAA is XYZ from the 200th session on, and another company is AAA from the 210th."""
+    claims = [("AAA", "XYZ", 200), ("BBB", "AAA", 210)]
+    told = [listing(who, symbol, DAYS[row]) for who, symbol, row in claims]
+    world = World(DAYS, dict.fromkeys(("AAA", "BBB"), [10.0] * len(DAYS)), {"listings": told})
+
+    def ask(row: int, symbol: str) -> Job:
+        split = SuspectedSplit(symbol="AAA", session=DAYS[row], ratio=15)
+        over = suspected(split, system, world.table())
+        dates = {"start_date": DAYS[230], "end_date": DAYS[260]}
+        return admitted(over, trading(data="made", universe=(symbol,), **dates))
+
+    with pytest.raises(InvalidRequest, match=f"AAA moved on {DAYS[150]} as if by a 15:1 split"):
+        ask(150, "XYZ")
+    assert ask(150, "AAA").state == "queued"
+    with pytest.raises(InvalidRequest, match=f"AAA moved on {DAYS[240]} as if by a 15:1 split"):
+        ask(240, "AAA")
+    assert ask(240, "XYZ").state == "queued"
 
 
 def test_a_refusal_never_tells_how_far_the_data_goes(system: System) -> None:

@@ -109,6 +109,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=30.0, ge=0, le=3600, description="how long a worker finishes after SIGTERM"
     )
+    data_check_hours: float = Field(
+        default=24.0,
+        ge=0,
+        le=8760,
+        description="how often a worker checks every data set; 0: never",
+    )
     live_trading: bool = Field(
         default=False,
         description="real orders, if ALPACA_PAPER=false says so too; there is no broker to send "

@@ -35,15 +35,18 @@ from schemas.errors import (
     NotFound,
     UntrustworthyData,
 )
+from schemas.jobs import Job, JobState
 from schemas.market import DatasetInfo, ImportReport
 from schemas.quality import CoverageReport
 
 BUNDLED = "bundled"
 OVERLAP = 5
 """A refresh asks again for so many sessions on hand: they may have been restated."""
-MACRO_BACK = timedelta(days=5 * 366)
-"""A refresh asks again for that much of a macro series: old periods are revised for years."""
+MACRO_START = date(1776, 7, 4)
+"""A refresh asks for a macro series from there on: benchmark revisions reach back to its start."""
 _PAGE = 200
+JOB_STATES: tuple[JobState, ...] = ("queued", "running", "paused")
+"""The states of a job that has not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,8 @@ def refresh_request(wanted: RefreshRequest, desk: DataDesk) -> DownloadRequest:
     """Return what brings a data set up to yesterday.
 
     Bars and actions of every symbol from a few sessions before the last one on hand, and every
-    macro series, unless fewer kinds are wanted. Symbols that stopped trading are left out; news is
-    asked for where the set has texts and somebody offers them.
+    macro series as a whole, unless fewer kinds are wanted. Symbols that stopped trading are left
+    out; news is asked for where the set has texts and somebody offers them.
     """
     name, providers = wanted.data, wanted.providers
     _writable(name)
@@ -155,7 +158,7 @@ def refresh_request(wanted: RefreshRequest, desk: DataDesk) -> DownloadRequest:
         series=info.macro,
         start_date=start,
         end_date=end,
-        macro_start_date=start - MACRO_BACK if info.macro else None,
+        macro_start_date=MACRO_START if info.macro else None,
         providers=providers,
         calendar=info.calendar,
         currency=info.currency,
@@ -182,6 +185,18 @@ def delete_range(which: Range, desk: DataDesk) -> ImportReport | None:
         raise InvalidRequest("end lies before start")
     _refuse_used(which.data, desk)
     return desk.library.delete(which.data, symbols=which.symbols, start=which.start, end=which.end)
+
+
+def job_using(name: str, jobs: JobStore) -> Job | None:
+    """Return a job that has not ended and would not go on if the data set were another one."""
+    for state in JOB_STATES:
+        before = None
+        while page := jobs.list(state=state, limit=_PAGE, before=before):
+            for job in page:
+                if job.request.data == name:
+                    return job
+            before = page[-1].job_id
+    return None
 
 
 def coverage_of(name: str, desk: DataDesk, *, detail: bool) -> DataCoverage:
@@ -300,16 +315,12 @@ def _under_way(desk: DataDesk) -> Iterator[Download]:
 
 
 def _refuse_used(name: str, desk: DataDesk) -> None:
-    for state in ("queued", "running", "paused"):
-        before = None
-        while page := desk.jobs.list(state=state, limit=_PAGE, before=before):
-            for job in page:
-                if job.request.data == name:
-                    raise Conflict(
-                        f"job {job.job_id} ({state}) uses the data set '{name}': cancel it, or "
-                        "wait for its end"
-                    )
-            before = page[-1].job_id
+    job = job_using(name, desk.jobs)
+    if job is not None:
+        raise Conflict(
+            f"job {job.job_id} ({job.state}) uses the data set '{name}': cancel it, or wait for "
+            "its end"
+        )
     for download in _under_way(desk):
         if download.request.data == name:
             raise Conflict(

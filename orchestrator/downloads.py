@@ -7,16 +7,17 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from interfaces.clock import WallClock
 from interfaces.market import DataLibrary
 from interfaces.sources import Sources
-from interfaces.store import DownloadStore, Ending
+from interfaces.store import DownloadStore, Ending, JobStore
 from orchestrator.chunks import Answer, ChunkFetcher, Unanswered
+from orchestrator.datasets import job_using
 from orchestrator.lease import Lease
 from orchestrator.lease_watch import LeaseWatch
-from schemas.downloads import ChunkProgress, Download, DownloadState
+from schemas.downloads import ChunkProgress, Download, DownloadRequest, DownloadState
 from schemas.errors import (
     AlphaShieldError,
     Conflict,
@@ -31,6 +32,11 @@ log = logging.getLogger(__name__)
 IDLE_POLL_S = 1.0
 OUTAGES = 3
 """After so many chunks in a row that nobody was there to answer, the download pauses."""
+CORRECTED = timedelta(days=400)
+"""Actions of a set on hand are asked for from so long before the bars: corrections come late."""
+ANNOUNCED = timedelta(days=90)
+"""A download up to these days also asks for actions that have been announced for so far ahead."""
+_THESE_DAYS = timedelta(days=7)
 _BUSY_S, _BUSY_POLL_S = 600.0, 0.5
 
 Watch = Callable[[Download], None]
@@ -38,12 +44,13 @@ Watch = Callable[[Download], None]
 
 @dataclass(frozen=True, slots=True)
 class DownloadPorts:
-    """What downloads act through."""
+    """What downloads act through; without `jobs` nobody uses the data sets."""
 
     downloads: DownloadStore
     library: DataLibrary
     sources: Sources
     wall: WallClock
+    jobs: JobStore | None = None
 
 
 class Downloader:
@@ -156,8 +163,14 @@ class _Work:
         self._drain = drain
         self._watch = watch
         self._chunks = {chunk.key: chunk for chunk in download.chunks}
-        self._fetcher = ChunkFetcher(
-            ports.sources, download.request, ports.wall, stop=self._stopped
+        request, today = download.request, ports.wall.now().date()
+        extends = request.data in ports.library.names()
+        self._fetcher = ChunkFetcher(ports.sources, request, ports.wall, stop=self._stopped)
+        self._actions = ChunkFetcher(
+            ports.sources,
+            _for_actions(request, today, extends=extends),
+            ports.wall,
+            stop=self._stopped,
         )
 
     def carry_out(self) -> Ending:
@@ -199,7 +212,7 @@ class _Work:
 
     def _fetch(self, chunk: ChunkProgress) -> tuple[ChunkProgress | None, bool]:
         """Return how the chunk ended, None when stopped; and whether somebody was not there."""
-        found = self._fetcher.fetch(chunk)
+        found = (self._actions if chunk.kind == "actions" else self._fetcher).fetch(chunk)
         if isinstance(found, Answer):
             try:
                 self._ports.library.stage(self._download.download_id, chunk.key, found.rows)
@@ -241,8 +254,9 @@ class _Work:
         """Publish once nobody else writes data sets; None when stopped while waiting for that.
 
         Rows of which none can be used are given up. Whatever else is in the way is somebody's to
-        mend: the rows are kept until then.
+        mend, a job that still needs the set as it is among them: the rows are kept until then.
         """
+        self._spare_jobs()
         patience = self._ports.wall.monotonic() + _BUSY_S
         while True:
             self._lease.renew()
@@ -261,6 +275,27 @@ class _Work:
             self._drain.wait(_BUSY_POLL_S)
             if self._stopped():
                 return None
+
+    def _spare_jobs(self) -> None:
+        """Raise `Unavailable` while a job uses the set: it would be refused on other data."""
+        name, jobs = self._download.request.data, self._ports.jobs
+        job = job_using(name, jobs) if jobs is not None else None
+        if job is not None:
+            raise Unavailable(
+                f"everything is fetched and kept, but job {job.job_id} ({job.state}) uses the data "
+                f"set '{name}': resume the download once the job has ended or was cancelled"
+            )
+
+
+def _for_actions(request: DownloadRequest, today: date, *, extends: bool) -> DownloadRequest:
+    """Return the request over the days of which actions are asked for."""
+    start, end = request.start_date, request.end_date
+    return request.model_copy(
+        update={
+            "start_date": start - CORRECTED if extends else start,
+            "end_date": today + ANNOUNCED if end >= today - _THESE_DAYS else end,
+        }
+    )
 
 
 def _said(failed: list[ChunkProgress]) -> str | None:

@@ -33,6 +33,7 @@ from orchestrator.loan_life import loan_of
 from orchestrator.prompt_audit import PromptAudit, Replay, listen_again
 from orchestrator.publish import Prices, Stamp, publish
 from orchestrator.simulation import RunParts, RunPlan, Simulation
+from orchestrator.upkeep import DataSets, Upkeep
 from schemas.canaries import CanaryReport
 from schemas.errors import AlphaShieldError, Conflict, Unavailable
 from schemas.jobs import ENDED, Job, JobState, RunProgress, SimulationRequest
@@ -82,13 +83,13 @@ class Worker:
         self._graph = build_graph()
 
     def run_forever(self) -> None:
-        """Claim and run jobs, and downloads beside them, until drained.
-
-        A tick under way is committed first.
-        """
-        system = self._system
-        ports = DownloadPorts(system.store.downloads, system.catalog, system.sources, system.wall)
-        with Downloader(ports, name=self._name, lease=self._lease, drain=self._drain).beside():
+        """Run jobs until drained, a tick under way first; downloads and checks of data beside."""
+        system, store, wall = self._system, self._system.store, self._system.wall
+        ports = DownloadPorts(store.downloads, system.catalog, system.sources, wall, store.jobs)
+        downloads = Downloader(ports, name=self._name, lease=self._lease, drain=self._drain)
+        sets = DataSets(system.catalog, system.quality, wall, system.settings.home)
+        every = timedelta(hours=system.settings.data_check_hours)
+        with downloads.beside(), Upkeep(sets, every=every, drain=self._drain).beside():
             self._run_jobs()
 
     def _run_jobs(self) -> None:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import Message, Symbol
+from schemas.base import Instant, Message, Sha256, Symbol
 from schemas.market import DatasetInfo
 
 Check = Literal[
@@ -95,3 +95,17 @@ class CoverageReport(Message):
         if any(len(row) != len(self.months) for row in rows):
             raise ValueError("there must be one value a month")
         return self
+
+
+class DataCheck(Message):
+    """What the last check of a whole data set came to; kept beside it."""
+
+    data: str
+    checked_at: Instant
+    whole: bool = Field(description="every file has the checksum that vouches for it")
+    problem: str | None = Field(default=None, description="what is broken, where it is not whole")
+    data_hash: Sha256 | None = Field(default=None, description="of what was checked")
+    bars: int = Field(default=0, ge=0)
+    rejected: int = Field(default=0, ge=0, description="bars that cannot be true")
+    warned: int = Field(default=0, ge=0, description="bars with a warning")
+    missing: int = Field(default=0, ge=0, description="sessions without a bar")

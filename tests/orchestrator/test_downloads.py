@@ -34,6 +34,8 @@ from schemas.errors import (
     Unavailable,
     UntrustworthyData,
 )
+from schemas.facts import CorporateAction
+from schemas.jobs import Job, JobState, SimulationRequest
 from tests.orchestrator.download_doubles import (
     DAY,
     LEASE,
@@ -86,7 +88,8 @@ def ask(store: Store, *symbols: str, **changes: Any) -> str:
 
 
 def drain(store: Store, library: FolderLibrary, *vendors: Vendor, download_id: str) -> Download:
-    downloader = Downloader(ports(store, library, *vendors), name="here", lease=LEASE)
+    parts = replace(ports(store, library, *vendors), jobs=store.jobs)
+    downloader = Downloader(parts, name="here", lease=LEASE)
     return downloader.see_through(download_id, lambda _: None)
 
 
@@ -316,6 +319,84 @@ def test_publishing_waits_while_another_writes(store: Store, library: FolderLibr
 
     library.publish = busy  # type: ignore[method-assign]
     assert drain(store, library, Vendor(), download_id=ask(store)).state == "completed"
+
+
+def simulate(store: Store, data: str) -> Job:
+    request = SimulationRequest(
+        models=("baseline:equal-weight",), start_date=DAY, end_date=DAY, data=data
+    )
+    now = SystemClock().now()
+    job_id = uuid.uuid4().hex
+    return store.jobs.create(
+        Job(job_id=job_id, request=request, runs=(), created_at=now, updated_at=now)
+    )
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "paused"])
+def test_a_set_that_a_job_uses_is_not_changed_until_the_job_has_ended(
+    store: Store, library: FolderLibrary, state: JobState
+) -> None:
+    job, now = simulate(store, "mine"), SystemClock().now()
+    simulate(store, "another")
+    fence = 0 if state == "queued" else _claimed(store, job)
+    if state == "paused":
+        store.jobs.finish(job.job_id, fence, "paused", now=now)
+    vendor = Vendor()
+    download_id = ask(store)
+    waits = drain(store, library, vendor, download_id=download_id)
+    assert (waits.state, waits.report, library.publishes) == ("paused", None, 0)
+    assert waits.error == (
+        f"everything is fetched and kept, but job {job.job_id} ({state}) uses the data set "
+        "'mine': resume the download once the job has ended or was cancelled"
+    )
+    assert len(library.staged(download_id)) == len(SYMBOLS)
+    store.downloads.resume(download_id, now=now)
+    assert drain(store, library, vendor, download_id=download_id).state == "paused"
+
+    if state == "running":
+        store.jobs.finish(job.job_id, fence, "completed", now=now)
+    else:
+        store.jobs.request_cancel(job.job_id, now=now)
+    store.downloads.resume(download_id, now=now)
+    ended = drain(store, library, vendor, download_id=download_id)
+    assert (ended.state, library.publishes, vendor.asked) == ("completed", 1, [*SYMBOLS])
+
+
+def _claimed(store: Store, job: Job) -> int:
+    found = store.jobs.claim_one(
+        job.job_id, "w", now=SystemClock().now(), lease=timedelta(minutes=5)
+    )
+    assert found is not None
+    return found.fence
+
+
+def test_actions_of_a_set_on_hand_are_asked_for_from_long_before_to_what_is_announced(
+    store: Store, library: FolderLibrary
+) -> None:
+    spans: list[tuple[str, date, date]] = []
+
+    class Noting(Vendor):
+        def bars(self, symbol: str, start: date, end: date) -> Iterator[RawBars]:
+            spans.append(("bars", start, end))
+            return super().bars(symbol, start, end)
+
+        def actions(self, symbol: str, start: date, end: date) -> Iterator[CorporateAction]:
+            spans.append(("actions", start, end))
+            return super().actions(symbol, start, end)
+
+    today = SystemClock().now().date()
+    yesterday = today - timedelta(days=1)
+    kinds = ("bars", "actions")
+    first = ask(store, "AA", kinds=kinds)
+    drain(store, library, Noting(), download_id=first)
+    assert spans == [(kind, DAY, DAY + timedelta(days=1)) for kind in kinds]
+    spans.clear()
+    again = ask(store, "AA", kinds=kinds, start_date=yesterday, end_date=yesterday)
+    drain(store, library, Noting(), download_id=again)
+    assert spans == [
+        ("bars", yesterday, yesterday),
+        ("actions", yesterday - timedelta(days=400), today + timedelta(days=90)),
+    ]
 
 
 @pytest.mark.parametrize("how", ["cancel", "drain"])

@@ -278,21 +278,24 @@ def _import(nyse: ExchangeCalendar, rows: int) -> None:
         "seconds = time.perf_counter() - start\n"
         "print(report.rows_kept, seconds, before, most())\n"
     )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "made.csv"
-        with path.open("w") as file:
-            file.write("date,symbol,open,high,low,close,volume\n")
-            for number in range(max(1, rows // len(days))):
-                prices = 100 * np.exp(np.cumsum(generator.normal(0, 0.02, len(days))))
-                for day, price in zip(days, prices, strict=True):
-                    high, low = price * 1.01 + 0.01, price * 0.99
-                    volume = 1_000_000 + int(price * 1e4)
-                    file.write(
-                        f"{day},S{number},{price:.2f},{high:.2f},{low:.2f},{price:.2f},{volume}\n"
-                    )
-        size = path.stat().st_size
-        kept, seconds, before, after = map(float, _child(script, folder).split())
-        print(f"\nimport of {kept:.0f} rows, {size / 1e6:.0f} MB: {seconds:.2f} s")
+    lines: list[str] = []
+    for number in range(max(1, rows // len(days))):
+        prices = 100 * np.exp(np.cumsum(generator.normal(0, 0.02, len(days))))
+        for day, price in zip(days, prices, strict=True):
+            high, low = price * 1.01 + 0.01, price * 0.99
+            cells = f"{price:.2f},{high:.2f},{low:.2f},{price:.2f},{1_000_000 + int(price * 1e4)}"
+            lines.append(f"{day},S{number},{cells}\n")
+    for order in ("symbol after symbol", "session after session", "shuffled"):
+        if order == "session after session":
+            lines.sort(key=lambda line: line[:10])
+        elif order == "shuffled":
+            generator.shuffle(lines)  # type: ignore[arg-type]  # a list will do
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "made.csv"
+            path.write_text("date,symbol,open,high,low,close,volume\n" + "".join(lines))
+            size = path.stat().st_size
+            kept, seconds, before, after = map(float, _child(script, folder).split())
+        print(f"\nimport of {kept:.0f} rows, {size / 1e6:.0f} MB, {order}: {seconds:.2f} s")
         print(
             f"memory: {after * 1024 / 1e6:.0f} MB at most, {before * 1024 / 1e6:.0f} MB before it; "
             f"grown by {(after - before) * 1024 / size:.1f} times the file"

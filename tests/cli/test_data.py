@@ -39,7 +39,9 @@ def test_a_split_is_never_booked_as_a_loss_silently(run: Run, tmp_path: Path) ->
     assert refused.code == 2
     assert "ZZZ moved on 2021-06-15 as if by a 15:1 split" in refused.err
     assert refused.err.count("\n") == 1
-    assert held(run, "raw", start="2021-06-16").code == 0
+    after = held(run, "raw", start="2021-06-16")
+    assert after.code == 2
+    assert "1 sessions before the run, which looks back" in after.err
 
     for splits, final in (("adjust", 100_000), ("accept", 8_000)):
         again = run("data", "import", "p.csv", "--name", splits, "--splits", splits)

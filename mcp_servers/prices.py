@@ -127,7 +127,7 @@ class _Desk:
             interval=info.interval,
             currency=info.currency,
             close_only=info.close_only,
-            adjustment="split_dividend" if adjusted and info.actions else info.adjustment,
+            adjusted=adjusted,
             sessions=_dates(shared),
             columns=tuple(_columns(one, wanted, shared) for one in bars),
         )
@@ -179,7 +179,7 @@ class _Desk:
         )
 
     async def list_symbols(self) -> SymbolsAnswer:
-        """List the symbols that are traded by now, and how their prices are made.
+        """List the symbols that are traded by now.
 
         One without a price for more than 10 sessions is left out; its quote can still be asked for.
         """
@@ -191,7 +191,6 @@ class _Desk:
             benchmarks=tuple(name for name in info.benchmarks if _has_prices(view, name)),
             currency=info.currency,
             close_only=info.close_only,
-            adjustment=info.adjustment,
         )
 
     async def get_calendar(

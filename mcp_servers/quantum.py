@@ -48,6 +48,7 @@ from schemas.portfolio import (
 )
 
 _FEWEST_RETURNS = 20
+_DECIMALS = 10
 
 Method = ClassicalMethod | Literal["qubo"]
 Symbols = Annotated[
@@ -218,13 +219,15 @@ class QuantumTools:
         symbols = question.window.symbols
         # The exact answer comes last: where another method ties with it, that one gets the credit.
         best = min(found, key=lambda answer: answer.energy)
-        utilities = [moments.utility_annual(item.state / choose, aversion) for item in found]
+        utilities = [
+            _rounded(moments.utility_annual(item.state / choose, aversion)) for item in found
+        ]
         answers = tuple(
             SelectionAnswer(
                 method=item.method,
                 symbols=tuple(symbols[index] for index in np.flatnonzero(item.state)),
                 utility_annual=utility,
-                gap_to_best=max(utilities) - utility,
+                gap_to_best=_rounded(max(utilities) - utility),
             )
             for item, utility in zip(found, utilities, strict=True)
         )
@@ -278,7 +281,9 @@ def _answers(
     moments, aversion = question.moments, question.wanted.risk_aversion
     exact = {name: quantise_weights(weights) for name, weights in portfolios.items()}
     held = {name: np.array([float(part) for part in parts]) for name, parts in exact.items()}
-    utility = {name: moments.utility_annual(parts, aversion) for name, parts in held.items()}
+    utility = {
+        name: _rounded(moments.utility_annual(parts, aversion)) for name, parts in held.items()
+    }
     best = max(utility.values())
     return tuple(
         PortfolioAnswer(
@@ -286,13 +291,18 @@ def _answers(
             kind="qubo" if name.startswith("qubo_") else "classical",
             weights=tuple(exact[name]),
             utility_annual=utility[name],
-            expected_return_annual=moments.expected_return_annual(held[name]),
-            volatility_annual=moments.volatility_annual(held[name]),
+            expected_return_annual=_rounded(moments.expected_return_annual(held[name])),
+            volatility_annual=_rounded(moments.volatility_annual(held[name])),
             largest_weight=max(exact[name]),
-            gap_to_best=best - utility[name],
+            gap_to_best=_rounded(best - utility[name]),
         )
         for name in sorted(utility, key=lambda name: (-utility[name], name))
     )
+
+
+def _rounded(number: float) -> float:
+    """Return a number without digits that no price supports; what is shown is what is compared."""
+    return round(number, _DECIMALS) + 0.0  # no -0.0
 
 
 def _refusals(refused: Sequence[Refusal]) -> tuple[MethodRefusal, ...]:

@@ -47,7 +47,9 @@ class BarsAnswer(Message):
     interval: Literal["1m", "5m", "1h", "1d", "1w"]
     currency: str
     close_only: bool = Field(description="true: open, high and low are not known, only closes")
-    adjustment: Literal["raw", "split", "split_dividend", "unknown"]
+    adjusted: bool = Field(
+        description="true: for the splits and dividends known by now; false: as the source has them"
+    )
     sessions: Sessions
     columns: tuple[BarColumns, ...]
 
@@ -93,7 +95,6 @@ class SymbolsAnswer(Message):
     benchmarks: tuple[Symbol, ...] = Field(description="for comparison only")
     currency: str
     close_only: bool
-    adjustment: Literal["raw", "split", "split_dividend", "unknown"]
 
 
 class CalendarAnswer(Message):

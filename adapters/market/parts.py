@@ -93,6 +93,8 @@ class Parts:
 
         For instruments of which neither action nor revision is known.
         """
+        # Sums over them differ in their last digit with the order in memory, which is therefore
+        # the same here and in `closes_of`: whether there are revisions to come is not to be told.
         rows = int(self.known.searchsorted(as_of))
         columns = [self._column[instrument] for instrument in found]
         values = self._close[max(0, rows - lookback) : rows, columns]
@@ -100,7 +102,7 @@ class Parts:
         if np.isnan(values).any():
             shared = np.flatnonzero(~np.isnan(self._close[:rows, columns]).any(axis=1))[-lookback:]
             values, days = self._close[shared][:, columns], self.days[shared]
-        return Closes(tuple(symbols), days, values)
+        return Closes(tuple(symbols), days, np.ascontiguousarray(values))
 
     def first_unseen(self, as_of: datetime) -> date:
         """Return the exchange's first session that has not closed before `as_of`."""
@@ -158,6 +160,13 @@ def closes_of(
     columns: Sequence[tuple[NDArray[np.datetime64], Floats]], lookback: int
 ) -> tuple[NDArray[np.datetime64], Floats]:
     """Return the last `lookback` days that all (days, closes) share, and the closes (T, N)."""
+    days, values = _shared(columns, lookback)
+    return days, np.ascontiguousarray(values)
+
+
+def _shared(
+    columns: Sequence[tuple[NDArray[np.datetime64], Floats]], lookback: int
+) -> tuple[NDArray[np.datetime64], Floats]:
     days = columns[0][0][-lookback:]
     if all(np.array_equal(each[-lookback:], days) for each, _ in columns[1:]):
         return days, np.column_stack([close[-lookback:] for _, close in columns])

@@ -98,7 +98,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                     )
                 },
                 date="as_of sessions",
-                plain="interval currency close_only adjustment",
+                plain="interval currency close_only adjusted",
             ),
         ),
         "prices_get_quote": Tool(
@@ -116,9 +116,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         ),
         "prices_list_symbols": Tool(
             {},
-            _fields(
-                date="as_of", symbol="symbols benchmarks", plain="currency close_only adjustment"
-            ),
+            _fields(date="as_of", symbol="symbols benchmarks", plain="currency close_only"),
         ),
         "prices_get_calendar": Tool(
             _fields(date="start end"),

@@ -9,16 +9,27 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from hypothesis import strategies as st
 
 from adapters.calendar import ExchangeCalendar
 from adapters.market.facts import SCHEMAS, Facts, table_of
 from adapters.market.table import PriceArrays, PriceTable, TableView
 from interfaces.market import Reading
 from schemas.errors import NotFound
-from schemas.facts import CorporateAction, Listing
+from schemas.facts import (
+    CorporateAction,
+    Fundamental,
+    Listing,
+    MacroValue,
+    Membership,
+    StoredDocument,
+)
 from schemas.market import DatasetInfo
 
 NYSE = ExchangeCalendar("XNYS")
+DAYS = NYSE.sessions(date(2020, 6, 1), date(2020, 8, 14))
+FEW = DAYS[:24]
+NAN = float("nan")
 LONG_AGO = datetime(1999, 1, 4, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 SOURCE: dict[str, Any] = {"stored_time": LONG_AGO, "provider": "test"}
@@ -74,15 +85,44 @@ def late_bar(instrument: str, session: date, price: float, known: datetime) -> d
     }  # fmt: skip
 
 
+def membership(who: str, enters: date, leaves: date | None = None, known: datetime = LONG_AGO):
+    return Membership(
+        universe="best", instrument=who, enters=enters, leaves=leaves, known_time=known, **SOURCE
+    )
+
+
+def macro(series: str, period: date, value: float | None, known: datetime) -> MacroValue:
+    return MacroValue(series=series, period=period, value=value, known_time=known, **SOURCE)
+
+
+def fundamental(who: str, value: float, known: datetime) -> Fundamental:
+    return Fundamental(
+        instrument=who, field="eps", period_end=date(2020, 3, 31), value=value, known_time=known,
+        **SOURCE,
+    )  # fmt: skip
+
+
+def text(name: str, words: str, published: datetime | None, symbols: tuple[str, ...], **rest: Any):
+    known = rest.pop("known", published or LONG_AGO)
+    return StoredDocument(
+        document_id=name, title=name, text=words, published_at=published, symbols=symbols,
+        known_time=known, **SOURCE,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class World:
-    """Closes by instrument (NaN: no bar) on consecutive sessions, and facts by kind."""
+    """Closes by instrument (NaN: no bar) on consecutive sessions, and facts by kind.
+
+    `info` is what an importer says otherwise of the whole.
+    """
 
     days: Sequence[date]
     closes: Mapping[str, Sequence[float]]
     facts: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     benchmarks: tuple[str, ...] = ()
     close_only: bool = False
+    info: Mapping[str, Any] = field(default_factory=dict)
 
     def table(self) -> PriceTable:
         ids = tuple(sorted(self.closes))
@@ -98,7 +138,7 @@ class World:
             name="made", description="made up", data_hash="a" * 64, calendar="XNYS",
             currency="USD", close_only=self.close_only, adjustment="raw", symbols=ids,
             benchmarks=self.benchmarks, caveats=(),
-        )  # fmt: skip
+        ).model_copy(update=self.info)  # fmt: skip
         facts = Facts({kind: _table(kind, rows) for kind, rows in self.facts.items()})
         names = PriceTable(info, arrays, NYSE, facts).tickers()
         return PriceTable(info.model_copy(update={"symbols": names}), arrays, NYSE, facts)
@@ -159,3 +199,68 @@ def _plain(answer: Any) -> Any:
         name: (part.shape, part.tobytes()) if isinstance(part, np.ndarray) else part
         for name, part in parts.items()
     }
+
+
+# Facts of any kind, around the first weeks of `DAYS`.
+
+IDS = ("AAA", "BBB", "FOO", "FOO.2")
+NAMES = ("AAA", "BBB", "FOO", "CCC", "BBB.1")
+POOL = (*IDS, *NAMES, "FOO.1", "AAA.1", "CCC.1", "LATER", "NONE")
+moments = st.tuples(st.sampled_from(FEW), st.integers(-30, 30)).map(
+    lambda one: at_open(one[0]) + timedelta(hours=one[1])
+)
+sessions = st.sampled_from(FEW)
+prices = st.sampled_from([NAN, 10.0, 20.0, 5.0, 40.0])
+ids = st.sampled_from(IDS)
+dated_ids = st.sampled_from(["x", "y", "z"])
+actions = st.one_of(
+    st.builds(
+        lambda who, day, ratio, known, name, off: split(
+            who, day, *ratio, known=known, action_id=f"s{name}", withdrawn=off
+        ),
+        ids, sessions, st.sampled_from([("2", "1"), ("1", "10")]), moments, dated_ids,
+        st.booleans(),
+    ),
+    st.builds(
+        lambda who, day, cash, known, name: dividend(
+            who, day, cash, known=known, action_id=f"d{name}"
+        ),
+        ids, sessions, st.sampled_from(["0.5", "2"]), moments, dated_ids,
+    ),
+    st.builds(
+        lambda who, day, symbol, known, name, off: action(
+            who, "ticker_change", day, known=known, new_symbol=symbol, action_id=f"t{name}",
+            withdrawn=off,
+        ),
+        ids, sessions, st.sampled_from(NAMES), moments, dated_ids, st.booleans(),
+    ),
+)  # fmt: skip
+listings = st.builds(
+    lambda who, symbol, first, known: listing(who, symbol, first, known=known),
+    ids, st.sampled_from(NAMES), sessions, moments,
+)  # fmt: skip
+bars = st.builds(late_bar, ids, sessions, st.sampled_from([11.0, 33.0]), moments)
+members = st.builds(
+    lambda who, enters, stays, known: membership(
+        who, enters, enters + timedelta(days=stays) if stays else None, known
+    ),
+    st.sampled_from([*IDS, "BARE"]), sessions, st.integers(0, 9), moments,
+)  # fmt: skip
+macros = st.builds(
+    macro, st.sampled_from(["UNIT", "RATE"]), sessions, st.sampled_from([1.0, 2.0, None]), moments
+)
+fundamentals = st.builds(fundamental, ids, st.sampled_from([1.0, 2.0]), moments)
+texts = st.builds(
+    lambda name, words, published, symbol, known: text(
+        name, words, published, (symbol,), known=known
+    ),
+    dated_ids, st.sampled_from(["merger", "profit merger", "frost"]), st.none() | moments,
+    st.sampled_from(NAMES), moments,
+)  # fmt: skip
+KINDS = {
+    "actions": actions, "listings": listings, "bars": bars, "members": members,
+    "macro": macros, "fundamentals": fundamentals, "documents": texts,
+}  # fmt: skip
+facts_strategy = st.fixed_dictionaries(
+    {kind: st.lists(one, max_size=4) for kind, one in KINDS.items()}
+)

@@ -104,7 +104,26 @@ def test_bars_come_in_todays_units_or_as_traded() -> None:
     assert after / before == pytest.approx(1, abs=0.01)
     before, after = (float(price) for price in traded["columns"][0]["close"])
     assert after / before == pytest.approx(0.5, abs=0.01)
-    assert (adjusted["adjustment"], traded["adjustment"]) == ("split_dividend", "raw")
+    assert (adjusted["adjusted"], traded["adjusted"]) == (True, False)
+
+
+@pytest.mark.promise("no-look-ahead")
+def test_no_answer_says_what_the_whole_data_set_has_taught_about_its_prices() -> None:
+    """A first split in September tells an importer how the prices of March are made."""
+    day = DAYS[40]
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("prices_list_symbols", {}),
+        ("prices_get_bars", {"symbols": ["AAA"]}),
+        ("prices_get_bars", {"symbols": ["AAA"], "adjusted": False}),
+    ]
+    other = market()
+    for actions, adjustment in ((0, "unknown"), (3, "split"), (9, "split_dividend")):
+        update = {"actions": actions, "adjustment": adjustment, "caveats": ("one",)}
+        other._info = MARKET.info().model_copy(update=update)
+        for tool, arguments in asked:
+            answer = call(tool, other, day=day, **arguments)
+            assert "error" not in answer
+            assert answer == call(tool, MARKET, day=day, **arguments)
 
 
 def test_a_universe_has_the_members_of_the_moment() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from adapters.wiring import System, bait_for, run_ports
 from orchestrator import worker
 from orchestrator.canary_probes import borrower
-from tests.adapters.test_market_table import FEW, NAMES, POOL, facts_strategy, moments
+from tests.adapters.market_worlds import FEW, NAMES, POOL, facts_strategy, moments
 from tests.orchestrator.runs import lending
 from tests.orchestrator.tool_worlds import Scene, Seen, Stand
 
@@ -65,8 +64,6 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     ),
 }
 """What a tool may be asked; before a name may stand the server that it is for."""
-
-_NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
 
 
 class Schemas(dict[str, dict[str, Any]]):
@@ -145,17 +142,7 @@ def check(
     ours = loop.run(stand.answers(Seen.of(scene), now, asked))
     theirs = loop.run(stand.answers(Seen.mixed(scene, other, now), now, asked))
     for call, one, two in zip(asked, ours, theirs, strict=True):
-        assert _told(call[0], one) == _told(call[0], two), call
-
-
-def _told(tool: str, answer: str) -> str:
-    """Return an answer; of an optimiser, its numbers without the noise of the last digits.
-
-    What is added up in which order depends on how arrays lie in memory.
-    """
-    if not tool.startswith("quantum_"):
-        return answer
-    return _NUMBER.sub(lambda found: f"{round(float(found[0]), 9) + 0.0:.9f}", answer)
+        assert one == two, call
 
 
 def test_every_argument_of_every_tool_is_tried(schemas: Schemas, stand: Stand) -> None:

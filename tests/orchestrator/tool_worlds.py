@@ -30,6 +30,7 @@ from mcp_servers.trading import build_trading_server
 from orchestrator.simulation import PAST_CLOSE
 from schemas.base import sha256_of
 from schemas.loan import BorrowerDocument, BorrowerFile, Transaction
+from schemas.market import SuspectedSplit
 from schemas.memory import MemoryRecord
 from schemas.orders import CostModel, RiskLimits
 from tests.adapters.market_worlds import NYSE, World
@@ -80,7 +81,7 @@ class Seen:
 
     @classmethod
     def of(cls, scene: Scene) -> Seen:
-        world = World(DAYS, scene.walks(), scene.facts)
+        world = World(DAYS, scene.walks(), scene.facts, info=_LEARNT)
         return cls(world, scene.papers(), scene.memories())
 
     @classmethod
@@ -101,7 +102,7 @@ class Seen:
         }
         today = now.date()
         return cls(
-            World(DAYS, closes, facts),
+            World(DAYS, closes, facts, info=_LEARNT_OTHERWISE),
             [
                 *(paper for paper in scene.papers() if paper[0] < today),
                 *(paper for paper in other.papers() if paper[0] >= today),
@@ -111,6 +112,22 @@ class Seen:
                 *(memory for memory in other.memories() if memory[0] >= now),
             ],
         )
+
+
+_LEARNT: dict[str, Any] = {"actions": 0, "adjustment": "unknown"}
+_LEARNT_OTHERWISE: dict[str, Any] = {
+    "actions": 9,
+    "adjustment": "split_dividend",
+    "caveats": ("a split of September is in the prices",),
+    "data_hash": "b" * 64,
+    "description": "imported after September",
+    "documents": 9,
+    "macro": ("LATER",),
+    "providers": ("later",),
+    "suspected_splits": (SuspectedSplit(symbol="AAA", session=DAYS[-1], ratio=15),),
+    "universes": ("later",),
+}
+"""What an importer says of the whole data set; its last row may have taught it that."""
 
 
 def _known(row: Any) -> datetime:

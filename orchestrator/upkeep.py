@@ -149,7 +149,7 @@ def _tell(found: DataCheck) -> None:
         log.warning("the data set '%s' is damaged: %s", found.data, found.problem)
     elif found.rejected:
         log.warning(
-            "the data set '%s' has bars that cannot be true, %d of them: `alphashield data validate %s`",
+            "the data set '%s' has bars that cannot be true, %d of them: see `data validate %s`",
             found.data,
             found.rejected,
             found.data,

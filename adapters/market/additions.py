@@ -16,9 +16,12 @@ from adapters.calendar import ExchangeCalendar
 from adapters.market.apart import Companies
 from adapters.market.arrays import PriceArrays
 from adapters.market.bearers import Bearers
-from adapters.market.compiled import cells, closing_times, news_of
-from adapters.market.facts import SCHEMAS, Facts, table_of
+from adapters.market.cache import no_prices
+from adapters.market.compiled import Rows, cells, closing_times, news_of
+from adapters.market.facts import NEVER, SCHEMAS, Facts, codes, instants, table_of
 from adapters.market.fetched import FetchedBars, keys, screened
+from adapters.market.inspection import compare_prices
+from adapters.market.newest import newest
 from adapters.market.quarantine import Quarantine
 from adapters.market.screen import RowScreen
 from adapters.market.segments import FIELDS
@@ -26,6 +29,7 @@ from adapters.market.staging import Chunk
 from adapters.market.vetted import Key, Terms, Vetting, known_splits
 from schemas.facts import CorporateAction, Listing, MacroValue, StoredDocument
 from schemas.market import SuspectedSplit
+from schemas.quality import Finding
 
 _KINDS = {
     CorporateAction: "actions",
@@ -33,11 +37,15 @@ _KINDS = {
     MacroValue: "macro",
     StoredDocument: "documents",
 }
+_SAID = 20
 
 
 @dataclass(slots=True)
 class Additions:
     """Rows to be stored beside those on hand, by kind, and what there is to say about them.
+
+    `told_apart` counts bars that differ from those on hand of another provider, which stay;
+    `disagreements` are where they do so beyond what two honest sources may.
 
     `spoilt` are bars on hand that the new ones show to be wrong, `suspected` the splits nobody
     states, of the whole set, before anything is decided about them.
@@ -51,15 +59,31 @@ class Additions:
     fresh: int = 0
     restated: int = 0
     unchanged: int = 0
+    told_apart: int = 0
+    disagreements: tuple[Finding, ...] = ()
 
     def notes(self) -> tuple[str, ...]:
-        """Say what is new and what is not."""
+        """Say what is new and what is not, and where another provider disagrees."""
         facts = sum(table.num_rows for kind, table in self.rows.items() if kind != "bars")
         said = (
             f"{self.fresh} bars are new, {self.restated} restated, {self.unchanged} as before; "
             f"{facts} other facts are new"
         )
-        return (*self.screen.quarantine.notes, said)
+        return (*self.screen.quarantine.notes, said, *self._disagreeing())
+
+    def _disagreeing(self) -> list[str]:
+        if not self.told_apart:
+            return []
+        found = self.disagreements
+        kept = (
+            f"{self.told_apart} bars of another provider differ from those on hand, which were "
+            f"kept: {len(found) or 'no'} disagreements beyond rounding"
+        )
+        said = [
+            kept,
+            *(f"disagreement: {one.symbol} {one.session}: {one.detail}" for one in found[:_SAID]),
+        ]
+        return [*said, f"and {len(found) - _SAID} more"] if len(found) > _SAID else said
 
 
 def additions(
@@ -67,11 +91,14 @@ def additions(
     on_hand: tuple[PriceArrays, Facts],
     calendar: ExchangeCalendar,
     terms: Terms,
+    *,
+    held: Rows,
 ) -> Additions:
-    """Screen what was fetched and hold it against what is on hand.
+    """Screen what was fetched and hold it against what is on hand, of which `held` yields the rows.
 
     A bar that is new is known from its session's close on. One whose values differ from the newest
-    vintage on hand is a new vintage, known from now on. Facts that say nothing new are left out.
+    vintage on hand is a new vintage, known from now on, where the same provider gave that one; of
+    another provider it is compared and left out. Facts that say nothing new are left out.
     """
     arrays, facts = on_hand
     told = {kind: _facts_of(chunks, kind) for kind in _KINDS.values()}
@@ -82,13 +109,13 @@ def additions(
     companies = Companies(arrays, listed, calendar, terms.span, terms.now, vetting.notes)
     told["listings"] = _joined("listings", told["listings"], companies.tell_apart(bars))
     found.bearers = Bearers([facts, Facts(told)])
+    restates = _without_known(bars, on_hand, held, found)
     actions = _of_instruments(told["actions"], found.bearers)
     stated = vetting.stated(bars, found.bearers, actions.to_pylist())
     told["actions"] = _joined("actions", actions, stated)
     for kind, table in told.items():
         found.rows[kind] = _news(kind, facts[kind], table)
     found.rows["actions"] = vetting.fitting(found.rows["actions"], bars)
-    restates = _without_known(bars, on_hand, found)
     _vet(bars, restates, vetting, found)
     found.screen.quarantine.notes += vetting.all_notes()
     return found
@@ -164,14 +191,77 @@ def _news(kind: str, known: pa.Table, told: pa.Table) -> pa.Table:
 
 
 def _without_known(
-    bars: FetchedBars, on_hand: tuple[PriceArrays, Facts], found: Additions
+    bars: FetchedBars, on_hand: tuple[PriceArrays, Facts], held: Rows, found: Additions
 ) -> NDArray[np.bool_]:
-    """Drop bars with the values of the newest on hand; tell of the others which restate one."""
-    held, newest = _newest(bars, *on_hand)
-    same = ((bars.values == newest) | (np.isnan(bars.values) & np.isnan(newest))).all(axis=1)
-    found.unchanged = int((held & same).sum())
+    """Drop bars that say nothing new, or are of another provider than the newest on hand.
+
+    Returns of the others which restate one.
+    """
+    there, newest_values = _newest(bars, *on_hand)
+    same = ((bars.values == newest_values) | (np.isnan(bars.values) & np.isnan(newest_values))).all(
+        axis=1
+    )
+    found.unchanged = int((there & same).sum())
     bars.keep(~same)
-    return held[~same]
+    there, before = there[~same], newest_values[~same]
+    if not there.any():
+        return there
+    theirs = _providers(bars, held)
+    ours = np.array([page.provider for page in bars.pages], dtype=object)[bars.page]
+    apart = there & (theirs != ours)
+    found.told_apart = int(apart.sum())
+    found.disagreements = _disagreements(bars, apart, before, pairs=(theirs, ours))
+    bars.keep(~apart)
+    return there[~apart]
+
+
+def _providers(bars: FetchedBars, held: Rows) -> NDArray[np.object_]:
+    """Return who gave the newest vintage on hand of each bar; None without one."""
+    key = keys(bars.instrument, bars.day)
+    order = np.argsort(key)
+    who = np.full(len(key), None, dtype=object)
+    since = np.full(len(key), -NEVER)
+    for table in held("bars"):
+        code, words = codes(table, "instrument")
+        named = np.array([bars.names.get(word, -1) for word in words] or [-1])[code]
+        asked = keys(named, table.column("session").to_numpy())
+        at = order[np.minimum(key[order].searchsorted(asked), len(key) - 1)]
+        rows = np.flatnonzero((key[at] == asked) & (named >= 0))
+        known = instants(table, "known_time")[rows]
+        known[known == NEVER] = 1 - NEVER  # at the session's close: before all that is dated
+        provider, providers = codes(table, "provider")
+        newer = np.lexsort((-rows, known))  # what is written last stays: of equals the first
+        newer = newer[known[newer] > since[at[rows[newer]]]]
+        since[at[rows[newer]]] = known[newer]
+        who[at[rows[newer]]] = np.array(providers, dtype=object)[provider[rows[newer]]]
+    return who
+
+
+def _disagreements(
+    bars: FetchedBars,
+    apart: NDArray[np.bool_],
+    before: NDArray[np.float64],
+    *,
+    pairs: tuple[NDArray[np.object_], NDArray[np.object_]],
+) -> tuple[Finding, ...]:
+    """Compare bars with those on hand of other providers, by the pair of providers."""
+    found: list[Finding] = []
+    for pair in sorted(set(zip(pairs[0][apart], pairs[1][apart], strict=True))):
+        some = apart & (pairs[0] == pair[0]) & (pairs[1] == pair[1])
+        on_hand, fetched = (_only(bars, some, values) for values in (before, bars.values))
+        found += compare_prices(on_hand, fetched, names=pair)
+    return tuple(found)
+
+
+def _only(bars: FetchedBars, some: NDArray[np.bool_], values: NDArray[np.float64]) -> PriceArrays:
+    chosen = FetchedBars(
+        names=bars.names,
+        instrument=bars.instrument[some],
+        day=bars.day[some],
+        values=values[some],
+    )
+    names = {name for name, code in bars.names.items() if (chosen.instrument == code).any()}
+    return newest((no_prices(), Facts()), chosen, names, since=chosen.day.min())
 
 
 def _vintages(

@@ -131,9 +131,16 @@ def _without(arrays: PriceArrays, bars: StackedBars, rejected: Mask) -> PriceArr
 
 
 def compare_prices(
-    a: PriceArrays, b: PriceArrays, *, tolerances: Mapping[str, float] = TOLERANCES
+    a: PriceArrays,
+    b: PriceArrays,
+    *,
+    names: tuple[str, str] = ("the first source", "the second source"),
+    tolerances: Mapping[str, float] = TOLERANCES,
 ) -> tuple[Finding, ...]:
-    """Return where b differs from a in instruments that both have; see `compare_series`."""
+    """Return where b differs from a in instruments that both have; see `compare_series`.
+
+    `names` are what the two sources are called.
+    """
     of_a = {symbol: column for column, symbol in enumerate(a.symbols)}
     return tuple(
         Finding(
@@ -141,7 +148,7 @@ def compare_prices(
             session=cast("date", one.first.item()),
             check="disagreement",
             severity="warn",
-            detail=_apart(one),
+            detail=_apart(one, *names),
             sessions=one.sessions,
         )
         for column, symbol in enumerate(b.symbols)
@@ -157,11 +164,11 @@ def _series(arrays: PriceArrays, column: int) -> Series:
     return Series(arrays.sessions.astype("datetime64[D]"), values)
 
 
-def _apart(one: Disagreement) -> str:
+def _apart(one: Disagreement, a: str, b: str) -> str:
     until = f" to {one.last}" if one.sessions > 1 else ""
     return (
-        f"the {one.field} of the second source is {one.factor:.4g} times that of the first{until}, "
-        f"at worst {one.worst:.1%} apart"
+        f"the {one.field} of {b} is {one.factor:.4g} times that of {a}{until}, at worst "
+        f"{one.worst:.1%} apart"
     )
 
 

@@ -73,7 +73,7 @@ def extend(
         ),
         splits=request.splits,
     )
-    found = additions(chunks, on_hand, current.calendar, terms)
+    found = additions(chunks, on_hand, current.calendar, terms, held=_rows(current))
     suspected = _by_ticker(found)
     changed = {
         "close_only": found.screen.close_only or info.close_only,
@@ -87,7 +87,7 @@ def extend(
         return _write(current, manifest, found.rows, without=found.spoilt)
     if not current.manifest.segments:
         raise found.screen.quarantine.nothing_usable("the download", found.screen.read)
-    if info != current.manifest.info:
+    if info != current.manifest.info or found.told_apart:
         stored.reword(current.folder, manifest)
     return manifest.report
 

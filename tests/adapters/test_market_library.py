@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.market import stored
 from adapters.market.catalog import LocalCatalog
@@ -188,6 +191,85 @@ def test_restated_values_are_seen_only_after_they_were_published(
     assert closes_seen(library, restated + timedelta(hours=1))[1] == 11.5
     assert closes_seen(library, wall.time + timedelta(seconds=1))[1] == 11.0
     assert len(before.view(wall.time).bars("ABC").close) == 3
+
+
+def test_another_provider_restates_nothing_and_its_disagreement_is_told(
+    library: LocalCatalog, wall: Wall
+) -> None:
+    first = publish(library, bars([10, 11, 12]))
+    wall.time += timedelta(days=3)
+    other = bars([10.02, 11.5, 12, 13], source="alphavantage")
+    report = publish(library, other)
+    assert "1 bars are new, 0 restated, 1 as before; 0 other facts are new" in report.notes
+    wall.time += timedelta(days=1)
+    assert closes_seen(library, wall.time) == [10.0, 11.0, 12.0, 13.0]
+    kept = "2 bars of another provider differ from those on hand, which were kept: 4 disagreements"
+    assert any(note.startswith(kept) for note in report.notes)
+    said = [note for note in report.notes if note.startswith("disagreement: ")]
+    assert said[-1] == (
+        f"disagreement: ABC {DAYS[1]}: the close of alphavantage is 1.045 times that of alpaca, "
+        "at worst 4.3% apart"
+    )
+    assert library.import_report("down").notes == report.notes
+    assert first.data_hash != report.data_hash
+
+    # Each provider still restates its own bars: the fourth is the second one's.
+    publish(library, bars([11.25], first=1), bars([13.5], first=3, source="alphavantage"))
+    wall.time += timedelta(days=1)
+    assert closes_seen(library, wall.time) == [10.0, 11.25, 12.0, 13.5]
+    publish(library, bars([14], first=3))
+    wall.time += timedelta(days=1)
+    assert closes_seen(library, wall.time)[3] == 13.5
+
+
+def test_a_difference_as_between_honest_sources_is_no_disagreement(
+    library: LocalCatalog, wall: Wall
+) -> None:
+    first = publish(library, bars([10, 11, 12]))
+    wall.time += timedelta(days=3)
+    report = publish(library, bars([10.01, 11.01, 12.01], source="other"))
+    assert report.data_hash == first.data_hash
+    said = (
+        "3 bars of another provider differ from those on hand, which were kept: no disagreements "
+        "beyond rounding"
+    )
+    assert said in report.notes
+    assert library.import_report("down").notes == report.notes
+
+
+def test_a_vendor_does_not_restate_what_was_imported(tmp_path: Path, wall: Wall) -> None:
+    put(tmp_path, name="down")
+    library = LocalCatalog(tmp_path, wall)
+    before = closes_seen(library, wall.time)
+    report = publish(library, bars([2 * close for close in before[:3]]))
+    assert report.data_hash == library.open("down").info().data_hash
+    assert closes_seen(library, wall.time + timedelta(days=1)) == before
+    (said,) = [note for note in report.notes if "the close of" in note]
+    assert said == (
+        f"disagreement: ABC {DAYS[0]}: the close of alpaca is 2 times that of files to {DAYS[2]}, "
+        "at worst 50.0% apart"
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(0, 3)), max_size=8))
+@settings(max_examples=15, deadline=None)
+def test_a_bar_only_ever_has_vintages_of_one_provider(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    with TemporaryDirectory() as home:
+        wall = Wall(at(-1, hours=1))
+        library = LocalCatalog(Path(home), wall)
+        expected: dict[int, tuple[str, float]] = {}
+        for source, day, cents in steps:
+            wall.time += timedelta(days=1)
+            close = 10 + cents / 10
+            publish(library, bars([close], first=day, source=source))
+            if expected.get(day, (source, 0.0))[0] == source:
+                expected[day] = (source, close)
+        wall.time += timedelta(days=1)
+        if expected:
+            want = [expected[day][1] for day in sorted(expected)]
+            assert closes_seen(library, wall.time) == want
 
 
 @pytest.mark.promise("clock-skew")

@@ -249,10 +249,11 @@ class MarketData(Protocol):
         """Return the market as known strictly before `as_of` (aware)."""
         ...
 
-    def reach(self) -> Mapping[str, tuple[date, date]]:
-        """Return the first and last session with a price of each ticker that is ever borne.
+    def reach(self) -> Mapping[str, tuple[Bearer, ...]]:
+        """Return the instruments that ever bear each ticker, in the order in which they do.
 
-        Those of its instruments, whatever these are called then. For admitting a request.
+        Those with prices, later ones included: for admitting a request and scoring a run, never
+        offered to a model.
         """
         ...
 
@@ -270,6 +271,35 @@ class MarketData(Protocol):
         For admitting a request, before a simulation begins; never offered to a model.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """An instrument that bears a ticker for a time, and how far its own prices reach.
+
+    `since` is the first day on which it bears the ticker, `until` the first on which it does no
+    longer (None: for all that is known). `first` and `last` are its sessions with a price, under
+    whatever ticker.
+    """
+
+    instrument: str
+    since: date
+    until: date | None
+    first: date
+    last: date
+
+
+def bearer_of(bearers: Sequence[Bearer], enters: date, leaves: date | None) -> Bearer | None:
+    """Return whom a ticker means in a stay that begins on one day and ends before another.
+
+    The one that bears it as the stay begins, else the first that comes to bear it before the end;
+    one whose prices have ended by then is nobody.
+    """
+    for one in sorted(bearers, key=lambda each: each.since):
+        begun = leaves is None or one.since < leaves
+        if begun and (one.until is None or one.until > enters) and one.last >= enters:
+            return one
+    return None
 
 
 class DataCatalog(Protocol):

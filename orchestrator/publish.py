@@ -20,7 +20,7 @@ from orchestrator.loan_life import loan_of
 from orchestrator.loan_result import loan_result
 from orchestrator.report.files import render_files
 from orchestrator.results import run_result
-from orchestrator.universes import universe_used
+from orchestrator.universes import Days, is_member, members_over, universe_used
 from orchestrator.yardsticks import (
     equal_weight_yardstick,
     index_yardstick,
@@ -103,7 +103,7 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
     request, info = job.request, prices.market.info()
     universe = universe_of(request, prices.market)
     used = universe_used(request, prices.market.reach())
-    yardsticks = _yardsticks(request, universe, prices)
+    yardsticks = _yardsticks(request, prices)
     index = next((y for y in yardsticks if y.name in info.benchmarks), None)
     levels = levels_of(index, _capital(request)) if index is not None else None
     results: list[RunResult] = []
@@ -113,7 +113,8 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
         loan = None
         if life is not None and done:
             known = prices.market.view(done[0].as_of)
-            loan = loan_result(life, done, known=known, universe=universe, seed=request.seed)
+            basket = _basket(request, universe, done[0], prices.market)
+            loan = loan_result(life, done, known=known, universe=basket, seed=request.seed)
         results.append(run_result(run, done, benchmark=levels, loan=loan))
     return JobResults(
         title=title_of(request),
@@ -174,12 +175,43 @@ def _view_at_end(request: SimulationRequest, prices: Prices) -> tuple[MarketView
     return prices.market.view(closes_at + timedelta(microseconds=1)), sessions
 
 
+def _basket(
+    request: SimulationRequest, universe: tuple[str, ...], tick: Tick, market: MarketData
+) -> tuple[str, ...]:
+    """Return what a basket of the universe holds at a tick: the members then, if it is named."""
+    stays = _stays(request, market.view(tick.as_of), market)
+    if stays is None:
+        return universe
+    return tuple(sorted(symbol for symbol, each in stays.items() if is_member(each, tick.session)))
+
+
+def _stays(
+    request: SimulationRequest, view: MarketView, market: MarketData
+) -> dict[str, tuple[Days, ...]] | None:
+    """Return when each member of a named universe is one, by its ticker at the view's moment."""
+    members = members_over(request, market.reach())
+    if members is None:
+        return None
+    named = {view.ticker(instrument): days for instrument, days in members.items()}
+    tradable = market.info().symbols
+    return {ticker: days for ticker, days in named.items() if ticker in tradable}
+
+
 def _tickers(
-    view: MarketView, universe: tuple[str, ...], sessions: Sessions, prices: Prices
+    request: SimulationRequest, view: MarketView, sessions: Sessions, prices: Prices
 ) -> dict[str, tuple[str, ...]]:
-    """Return what the universe's tickers are called at the end, by the ticker asked for."""
+    """Return what the universe's tickers are called at the end, by the ticker asked for.
+
+    Of a named universe without those who took a member's ticker over and never were one.
+    """
     opens_at = prices.calendar(prices.market.info().calendar).opens_at(sessions[0])
-    return tickers_at_the_end(view, universe, opens_at)
+    found = tickers_at_the_end(view, universe_of(request, prices.market), opens_at)
+    stays = _stays(request, view, prices.market)
+    if stays is None:
+        return found
+    return {
+        symbol: tuple(name for name in names if name in stays) for symbol, names in found.items()
+    }
 
 
 def _happened(
@@ -187,7 +219,7 @@ def _happened(
 ) -> tuple[str, ...]:
     """Say which tickers changed in the run, and of which symbols the prices end before it does."""
     view, sessions = _view_at_end(request, prices)
-    tickers = _tickers(view, universe, sessions, prices)
+    tickers = _tickers(request, view, sessions, prices)
     said = [
         f"{symbol} is called {name} at the end of the run."
         for symbol, names in tickers.items()
@@ -214,9 +246,7 @@ def _left(view: MarketView, symbol: str, last: date) -> str:
     return f"{delisted}what is held of it keeps that value and cannot be sold."
 
 
-def _yardsticks(
-    request: SimulationRequest, universe: tuple[str, ...], prices: Prices
-) -> tuple[BenchmarkResult, ...]:
+def _yardsticks(request: SimulationRequest, prices: Prices) -> tuple[BenchmarkResult, ...]:
     """Compute the yardsticks once all sessions are past."""
     view, sessions = _view_at_end(request, prices)
     capital = _capital(request)
@@ -224,9 +254,11 @@ def _yardsticks(
         index_yardstick(view, symbol, sessions, capital)
         for symbol in prices.market.info().benchmarks
     ]
-    tickers = _tickers(view, universe, sessions, prices)
-    symbols = sorted({name for names in tickers.values() for name in names})
-    found.append(equal_weight_yardstick(view, symbols, sessions, capital))
+    stays = _stays(request, view, prices.market)
+    tickers = _tickers(request, view, sessions, prices)
+    borne = {name for names in tickers.values() for name in names}
+    symbols = sorted(borne if stays is None else stays)
+    found.append(equal_weight_yardstick(view, symbols, sessions, capital, stays=stays))
     return tuple(yardstick for yardstick in found if yardstick is not None)
 
 

@@ -6,9 +6,11 @@ would flatter whoever holds them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from interfaces.market import Bearer, bearer_of
 from schemas.errors import InvalidRequest, NotFound
 from schemas.facts import UniverseStay
 from schemas.jobs import SimulationRequest
@@ -20,8 +22,11 @@ MOST_MISSING = 0.1
 _DAY = timedelta(days=1)
 _SHOWN = 12
 
-Reach = Mapping[str, tuple[date, date]]
-"""The first and the last session of each ticker that the data set has prices of."""
+Reach = Mapping[str, Sequence[Bearer]]
+"""Who in the data set ever bears each ticker, and how far their prices reach."""
+
+Days = tuple[date, date]
+"""A first and a last day."""
 
 
 def with_stays(
@@ -73,11 +78,11 @@ def universe_used(request: SimulationRequest, reach: Reach) -> UniverseUsed | No
             f"the universe '{request.universe_name}' has no member from {start} to {end}"
         )
     days = sum((last - first).days + 1 for _, first, last in stays)
-    absent = {
-        stay.symbol: _uncovered(reach.get(stay.symbol), first, last) for stay, first, last in stays
-    }
+    absent = Counter[str]()
+    for stay, first, last in stays:
+        absent[stay.symbol] += _uncovered(_meant(stay, reach, start), first, last)
     missing = tuple(sorted(symbol for symbol, count in absent.items() if count))
-    share = sum(absent.values()) / days
+    share = absent.total() / days
     if share > MOST_MISSING:
         raise InvalidRequest(
             f"the data set '{request.data}' has no prices for {100 * share:.0f} % of the days of "
@@ -96,15 +101,40 @@ def universe_used(request: SimulationRequest, reach: Reach) -> UniverseUsed | No
     )
 
 
+def members_over(request: SimulationRequest, reach: Reach) -> dict[str, tuple[Days, ...]] | None:
+    """Return when each instrument is a member of the named universe within the run, by instrument.
+
+    None where symbols were named instead. The days are the first and the last of each stay; one
+    belongs to the instrument that its ticker means as it begins.
+    """
+    if request.stays is None:
+        return None
+    found: dict[str, tuple[Days, ...]] = {}
+    for stay, first, last in within(request.stays, request.start_date, request.end_date):
+        meant = _meant(stay, reach, request.start_date)
+        if meant is not None:
+            found[meant.instrument] = (*found.get(meant.instrument, ()), (first, last))
+    return found
+
+
+def is_member(stays: Sequence[Days], day: date) -> bool:
+    """Tell whether a day lies within one of the stays."""
+    return any(first <= day <= last for first, last in stays)
+
+
+def _meant(stay: UniverseStay, reach: Reach, start: date) -> Bearer | None:
+    return bearer_of(reach.get(stay.symbol, ()), stay.enters or start, stay.leaves)
+
+
 def _members_on(stays: Sequence[tuple[UniverseStay, date, date]], day: date) -> int:
     return sum(first <= day <= last for _, first, last in stays)
 
 
-def _uncovered(reach: tuple[date, date] | None, first: date, last: date) -> int:
+def _uncovered(meant: Bearer | None, first: date, last: date) -> int:
     """Count the days of `first..last` before the first price or after the last one."""
     whole = (last - first).days + 1
-    if reach is None:
+    if meant is None:
         return whole
-    covered = (min(last, reach[1]) - max(first, reach[0])).days + 1
+    covered = (min(last, meant.last) - max(first, meant.first)).days + 1
     # The days around a stay are no sessions, often: a week at either end is no hole.
     return max(0, whole - max(0, covered) - 7) if covered > 0 else whole

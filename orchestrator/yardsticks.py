@@ -12,7 +12,7 @@ run gets them in cash.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from interfaces.market import Bars, MarketView, Reading
 from orchestrator.results import score
+from orchestrator.universes import Days, is_member
 from schemas.base import to_cents
 from schemas.errors import NotFound
 from schemas.results import BenchmarkResult
@@ -48,31 +49,33 @@ def index_yardstick(
 
 
 def equal_weight_yardstick(
-    view: MarketView, symbols: Sequence[str], sessions: Sequence[date], capital: Decimal
+    view: MarketView,
+    symbols: Sequence[str],
+    sessions: Sequence[date],
+    capital: Decimal,
+    *,
+    stays: Mapping[str, Sequence[Days]] | None = None,
 ) -> BenchmarkResult | None:
     """Return equal weights, renewed in each month's first session, no costs.
 
     `symbols` are tickers of the view's moment. A symbol joins at the first renewal at which it has
     a price, and leaves at the first at which it has none, for its last close, or for the cash that
     a buy-out or a delisting paid. None when no symbol has a price at the start.
+
+    With `stays`, by symbol, a renewal spreads over those that are members in that session: who
+    entered joins, who left leaves, and all is cash while there is no member.
     """
     if not symbols:
         return None
     each = [_history(view, symbol, sessions) for symbol in symbols]
-    entries = np.column_stack([one.entries for one in each])
-    closes = np.column_stack([one.closes for one in each])
-    before = np.column_stack([one.before for one in each])
-    if not np.isfinite(entries[0]).any():
+    member = _membership(symbols, sessions, stays)
+    values = _renewed(each, member, sessions, capital=float(capital))
+    if values is None:
         return None
-    units = _spread(float(capital), entries[0])
-    values = np.empty(len(sessions))
-    for t, session in enumerate(sessions):
-        if t and session.month != sessions[t - 1].month and np.isfinite(entries[t]).any():
-            units = _spread(_worth(units, entries[t], before[t]), entries[t])
-        values[t] = np.nansum(units * closes[t])
+    whose = "universe" if stays is None else "universe's members of the moment"
     return _result(
         "equal-weight",
-        "equal weights of the universe, renewed in each month's first session, no costs",
+        f"equal weights of the {whose}, renewed in each month's first session, no costs",
         sessions=sessions,
         values=values,
         capital=capital,
@@ -110,6 +113,46 @@ def levels_of(benchmark: BenchmarkResult, capital: Decimal) -> dict[date, float]
         session: float(value / capital)
         for session, value in zip(benchmark.sessions, benchmark.equity, strict=True)
     }
+
+
+def _renewed(
+    each: Sequence[_History],
+    member: NDArray[np.bool_],
+    sessions: Sequence[date],
+    *,
+    capital: float,
+) -> Floats | None:
+    """Return the value by session, shape (T,), or None when no member has a price at the start.
+
+    `member` of shape (T, N) tells over which instruments a renewal spreads.
+    """
+    entries = np.column_stack([one.entries for one in each])
+    closes = np.column_stack([one.closes for one in each])
+    before = np.column_stack([one.before for one in each])
+    offered = np.where(member, entries, np.nan)
+    if not np.isfinite(offered[0]).any():
+        return None
+    units, cash = _spread(capital, offered[0]), 0.0
+    values = np.empty(len(sessions))
+    for t, session in enumerate(sessions):
+        if t and session.month != sessions[t - 1].month:
+            worth = cash + _worth(units, entries[t], before[t])
+            if np.isfinite(offered[t]).any():
+                units, cash = _spread(worth, offered[t]), 0.0
+            elif not member[t].any():
+                units, cash = np.zeros(len(each)), worth
+        values[t] = cash + np.nansum(units * closes[t])
+    return values
+
+
+def _membership(
+    symbols: Sequence[str], sessions: Sequence[date], stays: Mapping[str, Sequence[Days]] | None
+) -> NDArray[np.bool_]:
+    """Tell who is a member in which session, shape (T, N); everybody always, without stays."""
+    if stays is None:
+        return np.ones((len(sessions), len(symbols)), dtype=np.bool_)
+    rows = [[is_member(stays.get(one, ()), session) for one in symbols] for session in sessions]
+    return np.array(rows, dtype=np.bool_)
 
 
 def _worth(units: Floats, prices: Floats, before: Floats) -> float:

@@ -24,6 +24,7 @@ from interfaces.canaries import (
     TODAY_OPEN,
     Future,
 )
+from interfaces.market import Bearer
 from schemas.errors import InvalidRequest
 from schemas.facts import UniverseStay
 from schemas.market import DatasetInfo
@@ -103,8 +104,8 @@ class PoisonedMarket:
         """Tell whether prices exist for the whole range."""
         return self._laid.covers(start, end)
 
-    def reach(self) -> Mapping[str, tuple[date, date]]:
-        """Return the first and last session with a price of each ticker that is ever borne."""
+    def reach(self) -> Mapping[str, tuple[Bearer, ...]]:
+        """Return the instruments that ever bear each ticker, in the order in which they do."""
         return self._laid.reach()
 
     def bearers(

@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from adapters.market.arrays import Days, Floats, PriceArrays
 from adapters.market.facts import NEVER, Facts
 from adapters.market.moments import EVER, day_of, micros
+from adapters.market.names import Rename
 from adapters.market.parts import Parts
 from adapters.market.view import TableView
 from interfaces.calendar import TradingCalendar
-from interfaces.market import AS_TRADED
+from interfaces.market import AS_TRADED, Bearer
 from schemas.errors import InvalidRequest
 from schemas.facts import UniverseStay
 from schemas.market import DatasetInfo
@@ -79,27 +80,39 @@ class PriceTable:
         parts = self._parts
         found: dict[str, list[UniverseStay]] = {}
         for universe, instrument, enters, leaves in parts.members.stays():
+            # A listing that becomes known just as its first session opens counts right after.
+            opened = min(parts.opens.at(enters), NEVER - 1) + 1
             stay = UniverseStay(
-                symbol=parts.names.ticker(instrument, parts.opens.at(enters)),
+                symbol=parts.names.ticker(instrument, opened),
                 enters=day_of(enters),
                 leaves=None if leaves == NEVER else day_of(leaves),
             )
             found.setdefault(universe, []).append(stay)
         return {name: tuple(stays) for name, stays in found.items()}
 
-    def reach(self) -> Mapping[str, tuple[date, date]]:
-        """Return the first and last session with a price of each ticker that is ever borne."""
+    def reach(self) -> Mapping[str, tuple[Bearer, ...]]:
+        """Return the instruments that ever bear each ticker, in the order in which they do."""
         parts = self._parts
-        found: dict[str, tuple[date, date]] = {}
+        renames: dict[str, list[Rename]] = {}
+        for rename in parts.names.changed(EVER, NEVER - 1):
+            renames.setdefault(rename.instrument, []).append(rename)
+        found: dict[str, list[Bearer]] = {}
         for instrument in parts.instruments:
             days = parts.series[instrument].columns(NEVER, AS_TRADED).days
             if not len(days):
                 continue
             first, last = days[0].item(), days[-1].item()
-            for ticker in parts.names.all_of([instrument]):
-                begun, ended = found.get(ticker, (first, last))
-                found[ticker] = (min(begun, first), max(ended, last))
-        return found
+            changes = renames.get(instrument, [])
+            borne = changes[0].old if changes else parts.names.ticker(instrument, NEVER - 1)
+            since = first
+            for change in changes:
+                until = date.min if change.day <= EVER else day_of(change.day)
+                found.setdefault(borne, []).append(Bearer(instrument, since, until, first, last))
+                borne, since = change.new, until
+            found.setdefault(borne, []).append(Bearer(instrument, since, None, first, last))
+        return {
+            ticker: tuple(sorted(each, key=lambda one: one.since)) for ticker, each in found.items()
+        }
 
     def tickers(self) -> tuple[str, ...]:
         """Return every ticker that a tradable instrument ever bears, sorted; for `info`."""

@@ -11,6 +11,7 @@ from interfaces.calendar import TradingCalendar
 from interfaces.market import (
     AS_KNOWN,
     Bars,
+    Bearer,
     Closes,
     LastPrice,
     MacroSeries,
@@ -18,6 +19,7 @@ from interfaces.market import (
     MarketView,
     Reading,
     Vintage,
+    bearer_of,
 )
 from schemas.documents import DocumentKind, FoundDocument
 from schemas.errors import NotFound
@@ -61,19 +63,33 @@ class Span:
     leaves: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class NamedUniverse:
+    """A universe whose members come and go."""
+
+    name: str
+    spans: tuple[Span, ...]
+
+
 def spans_of(
-    market: MarketData, stays: Sequence[UniverseStay], calendar: TradingCalendar
+    market: MarketData, stays: Sequence[UniverseStay], calendar: TradingCalendar, *, start: date
 ) -> tuple[Span, ...]:
-    """Return the stays of the instruments behind the tickers, from open to open."""
+    """Return the stays of the instruments behind the tickers, from open to open.
+
+    A stay belongs to the one instrument that its ticker means as it begins, or at `start` where
+    it has no beginning: who takes the ticker over later is another company.
+    """
 
     def opening(day: date | None) -> datetime | None:
         return None if day is None else calendar.opens_at(calendar.on_or_after(day))
 
-    return tuple(
-        Span(instrument, opening(stay.enters), opening(stay.leaves))
-        for stay in stays
-        for instrument in sorted(_bearers(market, [stay.symbol], stay.enters, stay.leaves))
-    )
+    reach = market.reach()
+    found: list[Span] = []
+    for stay in stays:
+        meant = bearer_of(reach.get(stay.symbol, ()), stay.enters or start, stay.leaves)
+        if meant is not None:
+            found.append(Span(meant.instrument, opening(stay.enters), opening(stay.leaves)))
+    return tuple(found)
 
 
 def _bearers(
@@ -87,27 +103,31 @@ def _bearers(
 class UniverseMarket:
     """Implement `MarketData` over another one, for some of its tradable instruments.
 
-    `symbols` are tickers: every instrument is covered that bears one of them between `start` and
-    `end`, both included, or at any time without them. It is shown under its ticker of the moment.
-    In a market that does not tell instruments apart a ticker is one.
+    Of tickers every instrument is covered that bears one of them between `start` and `end`, both
+    included, or at any time without them. It is shown under its ticker of the moment. In a market
+    that does not tell instruments apart a ticker is one.
 
-    With `spans` only those exist that have been members by now, and only members of the moment are
-    listed: one that left keeps its prices, so that what is held of it can be valued and sold.
+    Of a named universe only those exist that have been members by now, and only members of the
+    moment are listed: one that left keeps its prices, so that what is held of it can be valued and
+    sold. Under its name the universe has these members, whatever the data set calls so.
     """
 
     def __init__(
         self,
         market: MarketData,
-        symbols: Sequence[str],
+        universe: Sequence[str] | NamedUniverse,
         *,
         start: date | None = None,
         end: date | None = None,
-        spans: Sequence[Span] | None = None,
     ) -> None:
         self._market = market
-        self._spans = spans
+        self._named = universe if isinstance(universe, NamedUniverse) else None
         info = market.info()
-        self._covered = borne = _bearers(market, symbols, start, end)
+        if isinstance(universe, NamedUniverse):
+            borne = frozenset(span.instrument for span in universe.spans)
+        else:
+            borne = _bearers(market, universe, start, end)
+        self._covered = borne
         if isinstance(market, KnowsInstruments):
             borne = market.tickers_of(self._covered, start, end)
         self._borne = borne
@@ -120,24 +140,27 @@ class UniverseMarket:
 
     def view(self, as_of: datetime) -> MarketView:
         """Return the market as known strictly before `as_of`, for the universe."""
-        covered = members = self._covered
-        if self._spans is not None:
-            begun = [one for one in self._spans if one.enters is None or one.enters <= as_of]
-            covered = self._covered.intersection(one.instrument for one in begun)
-            members = covered.intersection(
-                one.instrument for one in begun if one.leaves is None or as_of < one.leaves
+        narrowed = _Narrowed(self._covered, self._covered, self._borne)
+        if self._named is not None:
+            begun = [one for one in self._named.spans if one.enters is None or one.enters <= as_of]
+            narrowed = _Narrowed(
+                frozenset(one.instrument for one in begun),
+                frozenset(
+                    one.instrument for one in begun if one.leaves is None or as_of < one.leaves
+                ),
+                self._borne,
+                self._named.name,
             )
-        narrowed = _Narrowed(covered, members, self._borne)
         return _UniverseView(self._market.view(as_of), narrowed)
 
     def universes(self) -> Mapping[str, tuple[UniverseStay, ...]]:
         """Return the universes of the data set; never for a model."""
         return self._market.universes()
 
-    def reach(self) -> Mapping[str, tuple[date, date]]:
-        """Return how far the prices of each of the universe's tickers reach; never for a model."""
+    def reach(self) -> Mapping[str, tuple[Bearer, ...]]:
+        """Return who ever bears each of the universe's tickers; never for a model."""
         borne = frozenset(self._info.symbols)
-        return {name: days for name, days in self._market.reach().items() if name in borne}
+        return {name: each for name, each in self._market.reach().items() if name in borne}
 
     def covers(self, start: date, end: date) -> bool:
         """Tell whether prices exist for the whole range."""
@@ -149,7 +172,7 @@ def universe_of(
 ) -> UniverseMarket:
     """Narrow a data set to what a request trades, with its comings and goings if it has any."""
     start, end = request.start_date, request.end_date
-    if request.stays is None:
+    if request.stays is None or request.universe_name is None:
         symbols = request.universe or market.info().symbols
         return UniverseMarket(market, symbols, start=start, end=end)
     stays = [
@@ -158,9 +181,8 @@ def universe_of(
         if (stay.enters is None or stay.enters <= end)
         and (stay.leaves is None or stay.leaves > start)
     ]
-    symbols = [stay.symbol for stay in stays]
-    spans = spans_of(market, stays, calendar)
-    return UniverseMarket(market, symbols, start=start, end=end, spans=spans)
+    named = NamedUniverse(request.universe_name, spans_of(market, stays, calendar, start=start))
+    return UniverseMarket(market, named, start=start, end=end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +192,8 @@ class _Narrowed:
     covered: frozenset[str]
     members: frozenset[str]
     borne: frozenset[str]
+    name: str | None = None
+    """What the universe is called, if anything."""
 
 
 class _UniverseView:
@@ -179,6 +203,7 @@ class _UniverseView:
         self._view = view
         self._covered = narrowed.covered
         self._members = narrowed.members
+        self._name = narrowed.name
         self._borne = narrowed.borne
         self._instrument = view.instrument if isinstance(view, NamesInstruments) else _itself
         self.as_of = view.as_of
@@ -226,6 +251,9 @@ class _UniverseView:
         return self._view.ticker(instrument) if instrument in self._covered else None
 
     def members(self, universe: str) -> tuple[str, ...]:
+        if universe == self._name:
+            tickers = map(self._view.ticker, self._members)
+            return tuple(sorted(ticker for ticker in tickers if ticker is not None))
         return tuple(one for one in self._view.members(universe) if self._covers(one))
 
     def macro_series(self) -> tuple[MacroSeriesInfo, ...]:

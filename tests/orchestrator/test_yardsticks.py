@@ -106,6 +106,51 @@ def test_a_symbol_that_ended_leaves_at_the_next_renewal_for_its_last_close() -> 
     assert float(found.equity[-1]) == pytest.approx(alone, abs=0.01)
 
 
+def test_members_join_and_leave_at_the_first_renewal_after_they_do() -> None:
+    prices = market()
+    first, second = SYMBOLS[:2]
+    stays = {
+        first: [(SESSIONS[0], date(2020, 3, 10))],
+        second: [(date(2020, 2, 12), SESSIONS[-1])],
+    }
+    view = prices.view(VIEW_AT)
+    found = equal_weight_yardstick(view, [first, second], SESSIONS, CAPITAL, stays=stays)
+    assert found is not None
+    opens, closes = frame(prices, "open"), frame(prices, "close")
+    march, april = (pd.Timestamp(2020, month, day) for month, day in ((3, 2), (4, 1)))
+    units = {first: float(CAPITAL) / opens[first].iloc[0], second: 0.0}
+    expected: list[float] = []
+    for session in map(pd.Timestamp, SESSIONS):
+        if session in (march, april):  # February's first session has the first alone
+            worth = sum(units[one] * opens[one][session] for one in units)
+            shares = (0.5, 0.5) if session == march else (0.0, 1.0)
+            units = {
+                one: worth * share / opens[one][session]
+                for one, share in zip(units, shares, strict=True)
+            }
+        expected.append(sum(units[one] * closes[one][session] for one in units))
+    assert [float(each) for each in found.equity] == pytest.approx(expected, abs=0.006)
+    assert "members of the moment" in found.description
+
+
+def test_a_universe_that_has_lost_all_members_is_cash_until_one_enters() -> None:
+    view = market().view(VIEW_AT)
+    stays = {
+        SYMBOLS[0]: [(SESSIONS[0], date(2020, 2, 14)), (date(2020, 4, 1), SESSIONS[-1])],
+    }
+    found = equal_weight_yardstick(view, SYMBOLS[:1], SESSIONS, CAPITAL, stays=stays)
+    assert found is not None
+    march = [n for n, session in enumerate(SESSIONS) if session.month == 3]
+    assert len({found.equity[n] for n in march}) == 1
+    opens, closes = (frame(market(), field)[SYMBOLS[0]] for field in ("open", "close"))
+    held = float(found.equity[march[0]])
+    assert held == pytest.approx(float(CAPITAL) * opens.iloc[march[0]] / opens.iloc[0], abs=0.006)
+    after = held * closes.iloc[-1] / opens.iloc[march[-1] + 1]
+    assert float(found.equity[-1]) == pytest.approx(after, abs=0.02)
+    nobody = {SYMBOLS[0]: [(SESSIONS[5], SESSIONS[-1])]}
+    assert equal_weight_yardstick(view, SYMBOLS[:1], SESSIONS, CAPITAL, stays=nobody) is None
+
+
 def test_without_a_price_at_the_start_there_is_no_yardstick() -> None:
     prices = market()
     assert index_yardstick(prices.view(VIEW_AT), "FUTR", SESSIONS, CAPITAL) is None

@@ -19,11 +19,15 @@ from typing import Any
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.market.catalog import LocalCatalog
+from adapters.market.quality import quality_of
 from adapters.store.connect import Store, open_store
 from adapters.wiring import System
 from interfaces.providers import RawBars
+from orchestrator.datasets import DataDesk, refresh_request, submit_download
 from orchestrator.downloads import Downloader
 from orchestrator.worker import Worker
+from schemas.api import RefreshRequest
 from schemas.downloads import ChunkProgress, Download, DownloadRequest
 from schemas.errors import (
     AlphaShieldError,
@@ -36,6 +40,7 @@ from schemas.errors import (
 )
 from schemas.facts import CorporateAction
 from schemas.jobs import Job, JobState, SimulationRequest
+from tests.adapters.market_sets import DAYS, every_kind, put
 from tests.orchestrator.download_doubles import (
     DAY,
     LEASE,
@@ -397,6 +402,33 @@ def test_actions_of_a_set_on_hand_are_asked_for_from_long_before_to_what_is_anno
         ("bars", yesterday, yesterday),
         ("actions", yesterday - timedelta(days=400), today + timedelta(days=90)),
     ]
+
+
+def test_a_refresh_asks_for_macro_series_as_a_whole_and_for_bars_from_a_few_sessions_back(
+    store: Store, tmp_path: Path
+) -> None:
+    put(tmp_path, facts=every_kind())
+    catalog = LocalCatalog(tmp_path)
+    desk = DataDesk(
+        library=catalog,
+        downloads=store.downloads,
+        jobs=store.jobs,
+        sources=sources(Vendor()),
+        check=catalog.check,
+        quality=lambda name: quality_of(
+            catalog.open(name), catalog.calendar("XNYS"), now=SystemClock().now()
+        ),
+        told=catalog.import_report,
+        calendar=catalog.calendar,
+        wall=SystemClock(),
+    )
+    wanted = refresh_request(RefreshRequest(data="mine"), desk)
+    assert wanted.series == ("UNRATE",)
+    assert wanted.starts("macro") == date(1776, 7, 4)  # the first day FRED knows
+    assert wanted.starts("bars") == DAYS[-5]
+    assert wanted.end_date == SystemClock().now().date() - timedelta(days=1)
+    made = submit_download(wanted, desk)
+    assert {chunk.kind for chunk in made.chunks} >= {"bars", "actions", "macro"}
 
 
 @pytest.mark.parametrize("how", ["cancel", "drain"])

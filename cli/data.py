@@ -125,6 +125,11 @@ def import_prices(
         "fundamentals": fundamentals,
         "documents": documents,
     }
+    if replace:
+        with opened(context) as doors:
+            from orchestrator.datasets import refuse_used
+
+            refuse_used(name, doors.data)
     report = root_of(context).import_data(
         path,
         name,

@@ -183,7 +183,7 @@ def delete_range(which: Range, desk: DataDesk) -> ImportReport | None:
         raise NotFound(f"there is no data set '{which.data}'")
     if which.start and which.end and which.end < which.start:
         raise InvalidRequest("end lies before start")
-    _refuse_used(which.data, desk)
+    refuse_used(which.data, desk)
     return desk.library.delete(which.data, symbols=which.symbols, start=which.start, end=which.end)
 
 
@@ -314,7 +314,8 @@ def _under_way(desk: DataDesk) -> Iterator[Download]:
             before = page[-1].download_id
 
 
-def _refuse_used(name: str, desk: DataDesk) -> None:
+def refuse_used(name: str, desk: DataDesk) -> None:
+    """Raise `Conflict` that names a job or download that has not ended and uses the data set."""
     job = job_using(name, desk.jobs)
     if job is not None:
         raise Conflict(

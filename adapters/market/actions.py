@@ -26,7 +26,8 @@ from schemas.facts import ActionKind, CorporateAction
 from schemas.market import SuspectedSplit
 
 Key = tuple[str, date]
-_ENDING = ("ticker_change", "delisting", "cash_merger")
+ENDS = ("delisting", "cash_merger")
+_ENDING = ("ticker_change", *ENDS)
 _SAID = 20
 _APART = 0.01  # closes are rounded to a cent, dividends to a tenth
 _STRANGERS = "actions of symbols without prices were not recorded"
@@ -84,7 +85,8 @@ def gather(
         # What ends a ticker names the one who had it until then.
         day = (each.ex_date - EPOCH).days - (each.kind in _ENDING)
         instrument = instruments.at(each.symbol, day)
-        if instrument is None:
+        too_early = each.kind in ENDS and not instruments.begun(each.symbol, day)
+        if instrument is None or too_early:  # who ended before the first bar is not the next one
             strangers[each.symbol] = None
             continue
         stated.append((instrument, each))

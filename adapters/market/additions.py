@@ -48,13 +48,15 @@ class Additions:
     `disagreements` are where they do so beyond what two honest sources may.
 
     `spoilt` are bars on hand that the new ones show to be wrong, `suspected` the splits nobody
-    states, of the whole set, before anything is decided about them.
+    states, of the whole set, before anything is decided about them; `doubtful` are further ones
+    that `adjust` leaves open.
     """
 
     screen: RowScreen
     rows: dict[str, pa.Table] = field(default_factory=dict[str, pa.Table])
     spoilt: list[Key] = field(default_factory=list[Key])
     suspected: tuple[SuspectedSplit, ...] = ()
+    doubtful: tuple[SuspectedSplit, ...] = ()
     bearers: Bearers = field(default_factory=lambda: Bearers([]))
     fresh: int = 0
     restated: int = 0
@@ -141,10 +143,13 @@ def _vet(
             suspected[each.symbol, each.session] = each
     found.fresh, found.restated = int((~restates).sum()), int(restates.sum())
     open_ones = [each for key, each in suspected.items() if key not in splits]
-    found.suspected = tuple(sorted(open_ones, key=lambda each: (each.session, each.symbol)))
+    open_ones.sort(key=lambda each: (each.session, each.symbol))
     if terms.splits == "adjust" and open_ones:
+        found.doubtful = vetting.doubtful(bars, open_ones)
+        open_ones = [each for each in open_ones if each not in found.doubtful]
         inferred = table_of("actions", vetting.inferred(open_ones))
         found.rows["actions"] = pa.concat_tables([found.rows["actions"], inferred])
+    found.suspected = tuple(open_ones)
     found.rows["bars"] = _vintages(bars, restates, vetting, terms.now)
 
 

@@ -21,6 +21,11 @@ _WAYS_OUT = (
     "runs over a day on which prices look unadjusted are refused: import again with "
     "`--splits adjust` to record splits there, or `--splits accept` if the moves are real"
 )
+OUT_OF_DOUBT = (
+    "runs over a day on which the volume contradicts a split are refused: tell two companies apart "
+    "by `--listings`, or by a delisting in `--actions`; state a split there was in `--actions`; or "
+    "say `--splits accept` if the move is real"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class Imported:
     facts: Facts
     suspects: tuple[SuspectedSplit, ...]
     decision: Literal["adjust", "accept"] | None
+    doubtful: tuple[SuspectedSplit, ...] = ()
+    """Suspects that `adjust` leaves open."""
 
 
 def info_of(
@@ -59,7 +66,9 @@ def info_of(
         symbols=(),
         benchmarks=tuple(benchmarks),
         caveats=(*_caveats(read), *_about_splits(read)),
-        suspected_splits=_by_ticker(read) if read.decision is None else (),
+        suspected_splits=_by_ticker(
+            read, read.suspects if read.decision is None else read.doubtful
+        ),
     )
 
 
@@ -67,6 +76,8 @@ def report_of(info: DatasetInfo, read: Imported) -> ImportReport:
     """Say what was kept and what was refused."""
     screen, quarantine = read.screen, read.screen.quarantine
     ways_out = (_WAYS_OUT,) if info.suspected_splits else ()
+    if read.doubtful:
+        ways_out = (OUT_OF_DOUBT,)
     return ImportReport(
         name=info.name,
         rows_read=screen.read,
@@ -131,16 +142,19 @@ def _caveats(read: Imported) -> tuple[str, ...]:
 
 
 def _about_splits(read: Imported) -> tuple[str, ...]:
-    return about_splits(_by_ticker(read), read.decision)
+    decided = about_splits(_by_ticker(read, read.suspects), read.decision)
+    return (*decided, *about_splits(_by_ticker(read, read.doubtful), "doubtful"))
 
 
 def about_splits(
-    suspects: Sequence[SuspectedSplit], decision: Literal["adjust", "accept"] | None
+    suspects: Sequence[SuspectedSplit], decision: Literal["adjust", "accept", "doubtful"] | None
 ) -> tuple[str, ...]:
     """Say what was done about each split-like move; the first 20, oldest first."""
     what = {
         "adjust": "a split was inferred from the prices",
         "accept": "a move like a split is real, says whoever imported it",
+        "doubtful": "the volume contradicts a split, so none was inferred (another company, or a "
+        "collapse?)",
         None: "prices look unadjusted",
     }[decision]
     lines = [
@@ -152,12 +166,12 @@ def about_splits(
     return tuple(lines)
 
 
-def _by_ticker(read: Imported) -> tuple[SuspectedSplit, ...]:
-    """Return the suspects by the ticker of their day, not by their instrument."""
+def _by_ticker(read: Imported, suspects: Sequence[SuspectedSplit]) -> tuple[SuspectedSplit, ...]:
+    """Return suspects by the ticker of their day, not by their instrument."""
     instruments = read.compared.instruments
     return tuple(
         each.model_copy(
             update={"symbol": instruments.symbol_of(each.symbol, (each.session - EPOCH).days)}
         )
-        for each in read.suspects
+        for each in suspects
     )

@@ -12,7 +12,7 @@ from typing import Literal
 from adapters.calendar import ExchangeCalendar
 from adapters.clock import SystemClock
 from adapters.market import stored
-from adapters.market.actions import ActionWriter, gather
+from adapters.market.actions import ENDS, ActionWriter, gather
 from adapters.market.arrays import PriceArrays
 from adapters.market.compare import compare
 from adapters.market.described import Imported, info_of, report_of
@@ -22,11 +22,11 @@ from adapters.market.instruments import EPOCH, Stated, StatedListing
 from adapters.market.later import later_bars
 from adapters.market.listings import listings_of
 from adapters.market.quarantine import Quarantine
-from adapters.market.reading import read_prices
+from adapters.market.reading import read_prices, shown_name
 from adapters.market.screen import RowScreen
 from adapters.market.side_facts import SideTables, StatedAction, ordered
 from adapters.market.side_tables import KINDS
-from adapters.market.splits import find_splits
+from adapters.market.splits import contradicted, find_splits
 from adapters.market.table import PriceTable
 from schemas.errors import Conflict, InvalidRequest
 from schemas.market import ImportReport
@@ -45,7 +45,7 @@ class ImportOptions:
     facts by kind: `actions listings members macro fundamentals documents`. Of the symbols in
     `same` all bars are of one company, however long the gaps. `macro_lag_days` after a period's
     first day a macro value without a vintage counts as published. `now` is when the facts are
-    stored; the clock's time when left out.
+    stored, and until when sessions may have closed; the clock's time when left out.
     """
 
     calendar: str = "XNYS"
@@ -93,7 +93,7 @@ def _prepared(
     info = info_of(
         name,
         read,
-        source=path.name,
+        source=shown_name(path),
         currency=options.currency,
         benchmarks=benchmarks,
     )
@@ -131,14 +131,17 @@ def _allowed(name: str) -> str:
 
 
 def _read(path: Path, options: ImportOptions, now: datetime) -> Imported:
-    screen = RowScreen(ExchangeCalendar(options.calendar), Quarantine())
+    screen = RowScreen(ExchangeCalendar(options.calendar), Quarantine(), now=now)
     read_prices(path, screen)
+    same = _same(options, screen)
     side = SideTables(options.tables, screen, now, options.macro_lag_days)
     listings, actions = side.listings(), side.actions()
-    compared = compare(screen, _stated(listings, actions, options))
+    compared = compare(screen, _stated(listings, actions, same))
     said = gather(screen.blocks, list(screen.symbols), compared, actions)
     quarantine_bars(compared, screen, said)
     suspects = find_splits(compared.arrays, said.splits)
+    doubtful = contradicted(compared.arrays, suspects) if options.splits == "adjust" else ()
+    suspects = tuple(each for each in suspects if each not in doubtful)
     inferred = suspects if options.splits == "adjust" else ()
     writer = ActionWriter(compared, screen.calendar, now, screen.quarantine.notes)
     instruments = compared.instruments
@@ -153,13 +156,26 @@ def _read(path: Path, options: ImportOptions, now: datetime) -> Imported:
     tables = {kind: table_of(kind, ordered(each)) for kind, each in rows.items()}
     bars = later_bars(sound_later(compared, screen, said), compared.arrays.symbols, now)
     return Imported(
-        screen, compared, said, Facts(tables | {"bars": bars}), suspects, options.splits
+        screen, compared, said, Facts(tables | {"bars": bars}), suspects, options.splits, doubtful
     )
 
 
+def _same(options: ImportOptions, screen: RowScreen) -> frozenset[str]:
+    same = frozenset(symbol.upper() for symbol in options.same)
+    for symbol in sorted(same - screen.symbols.keys()):
+        raise InvalidRequest(f"{symbol!r}, named as `same`, is not among the imported symbols")
+    return same
+
+
 def _stated(
-    listings: list[StatedListing], actions: list[StatedAction], options: ImportOptions
+    listings: list[StatedListing], actions: list[StatedAction], same: frozenset[str]
 ) -> Stated:
+    withdrawn = {each.action_id for each in actions if each.withdrawn}
+    ends = tuple(
+        (each.symbol, (each.ex_date - EPOCH).days)
+        for each in actions
+        if each.kind in ENDS and each.action_id not in withdrawn - {None} and not each.withdrawn
+    )
     return Stated(
         tuple(listings),
         tuple(
@@ -167,5 +183,6 @@ def _stated(
             for each in actions
             if each.new_symbol and not each.withdrawn
         ),
-        frozenset(symbol.upper() for symbol in options.same),
+        same,
+        ends,
     )

@@ -36,12 +36,14 @@ class Stated:
     """What is stated about instruments beside the rows themselves.
 
     `changes` has (old ticker, new ticker, day the new one holds from); of the tickers in `same`
-    every bar is of one company, however long the gaps.
+    every bar is of one company, however long the gaps. `ends` has (ticker, day of a delisting or
+    cash merger): from then on nothing is of the company that bore it.
     """
 
     listings: tuple[StatedListing, ...] = ()
     changes: tuple[tuple[str, str, int], ...] = ()
     same: frozenset[str] = frozenset()
+    ends: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,10 @@ class Instruments:
         begun = [each for each in known if day is None or (each.begins or each.first) <= day]
         return (begun[-1] if begun else known[0]).instrument
 
+    def begun(self, symbol: str, day: int) -> bool:
+        """Tell whether anybody bore the ticker by that day."""
+        return any((each.begins or each.first) <= day for each in self._of.get(symbol, []))
+
     def symbol_of(self, instrument: str, day: int) -> str:
         """Return the ticker of an instrument on a day."""
         own = [each for each in self.bearings if each.instrument == instrument]
@@ -111,12 +117,13 @@ def tell_apart(
 ) -> tuple[Instruments, Codes, tuple[str, ...]]:
     """Return the instruments, for each row the index of its own, and what was assumed.
 
-    An identifier beside the row decides; else a stated listing; else a gap of more than 60
-    sessions, or of more than 20 with a move beyond ±40 % over it, begins another company. Gaps
-    are counted in the usual distance of the rows: in weeks for weekly bars.
+    An identifier beside the row decides; else a stated listing; else a stated end, a gap of more
+    than 60 sessions, or one of more than 20 with a move beyond ±40 % over it, begins another
+    company. Gaps are counted in the usual distance of the rows: in weeks for weekly bars.
     """
     identity = _stated_identity(keys, names, list(identities), stated.listings)
-    bearings, notes = _bearings(keys, names, identity, stated.same)
+    ends = _ends(keys, names, identity, stated)
+    bearings, notes = _bearings(keys, names, identity, (stated.same, ends))
     for old, new, day in sorted(stated.changes, key=lambda change: -change[2]):
         _follow(bearings, keys, (old, new, day))
     instruments = Instruments(bearings)
@@ -130,7 +137,37 @@ def tell_apart(
         "if they are not"
         for symbol, gap, at in notes
     )
-    return instruments, codes, said
+    return instruments, codes, (*said, *_after_the_end(keys, names, ends, instruments))
+
+
+def _ends(keys: Keys, names: Sequence[str], identity: Codes, stated: Stated) -> list[int]:
+    """Return the rows with which another company begins, for the one before had ended."""
+    code_of = {name: code for code, name in enumerate(names)}
+    found: set[int] = set()
+    for symbol, day in stated.ends:
+        code = code_of.get(symbol, -1)
+        low, high = keys.symbol.searchsorted(code), keys.symbol.searchsorted(code, side="right")
+        at = int(low + keys.day[low:high].searchsorted(day))
+        if low < at < high and symbol not in stated.same and identity[at - 1 : at + 1].max() < 0:
+            found.add(at)
+    return sorted(found)
+
+
+def _after_the_end(
+    keys: Keys, names: Sequence[str], ends: Sequence[int], instruments: Instruments
+) -> list[str]:
+    said: list[str] = []
+    for at in ends:
+        symbol, day = names[int(keys.symbol[at])], int(keys.day[at])
+        gap = int(keys.position[at] - keys.position[at - 1]) - 1
+        missed = f"after {gap} sessions without one" if gap else "without a session between"
+        said.append(
+            f"{symbol}: there is a bar of {_day(day)} on or after its delisting or merger, "
+            f"{missed}, so the bars from then on are taken for another company's "
+            f"({instruments.at(symbol, day)}); give the ex-date as the first session without it, "
+            "or name the symbol as `same`, if they are not"
+        )
+    return said
 
 
 def _stated_identity(
@@ -162,12 +199,16 @@ def _stated_identity(
 
 
 def _bearings(
-    keys: Keys, names: Sequence[str], identity: Codes, same: frozenset[str]
+    keys: Keys,
+    names: Sequence[str],
+    identity: Codes,
+    stated: tuple[frozenset[str], Sequence[int]],
 ) -> tuple[list[Bearing], list[tuple[str, int, int]]]:
-    rows = len(keys.symbol)
+    rows, (same, ends) = len(keys.symbol), stated
     starts = np.ones(rows, dtype=np.bool_)
     within = keys.symbol[1:] == keys.symbol[:-1]
     starts[1:] = ~within | (identity[1:] != identity[:-1])
+    starts[ends] = True
     gap = np.diff(keys.position)
     spacing = _spacing(gap[within & (gap > 0)])
     unnamed = within & (identity[1:] < 0) & (identity[:-1] < 0)
@@ -177,7 +218,9 @@ def _bearings(
         jumps = np.abs(keys.move(wide)) > _JUMP
         for at, jump in zip(wide.tolist(), jumps.tolist(), strict=True):
             symbol, missed = names[int(keys.symbol[at])], int(gap[at - 1]) - 1
-            if (jump or missed > _LONG_GAP * spacing) and symbol not in same:
+            if starts[at] or symbol in same:
+                continue
+            if jump or missed > _LONG_GAP * spacing:
                 starts[at] = True
                 notes.append((symbol, missed, int(keys.day[at])))
     lows = np.flatnonzero(starts).tolist()

@@ -22,7 +22,7 @@ from adapters.market.arrays import PriceArrays
 from adapters.market.bearers import Bearers
 from adapters.market.cache import no_prices
 from adapters.market.compiled import Rows, cells, compile_set, pc
-from adapters.market.described import about_splits
+from adapters.market.described import OUT_OF_DOUBT, about_splits
 from adapters.market.facts import SCHEMAS, Facts
 from adapters.market.segments import Segment, read_segment
 from adapters.market.staging import Chunk
@@ -74,12 +74,16 @@ def extend(
         splits=request.splits,
     )
     found = additions(chunks, on_hand, current.calendar, terms, held=_rows(current))
-    suspected = _by_ticker(found)
+    suspected = _by_ticker(found, found.suspected)
+    doubtful = _by_ticker(found, found.doubtful)
     changed = {
         "close_only": found.screen.close_only or info.close_only,
         "adjustment": terms.adjustment,
-        "suspected_splits": suspected if request.splits is None else (),
-        "caveats": _caveats(info, suspected, request.splits),
+        "suspected_splits": suspected if request.splits is None else doubtful,
+        "caveats": (
+            *_caveats(info, suspected, request.splits),
+            *about_splits(doubtful, "doubtful"),
+        ),
     }
     info = info.model_copy(update=changed)
     manifest = manifest.model_copy(update={"info": info, "report": _report(current, found, info)})
@@ -249,6 +253,8 @@ def _redescribed(
 def _report(current: Stored, found: Additions, info: DatasetInfo) -> ImportReport:
     screen, quarantine = found.screen, found.screen.quarantine
     ways_out = (_WAYS_OUT,) if info.suspected_splits else ()
+    if found.doubtful:
+        ways_out = (*about_splits(_by_ticker(found, found.doubtful), "doubtful"), OUT_OF_DOUBT)
     return current.manifest.report.model_copy(
         update={
             "rows_read": screen.read,
@@ -266,10 +272,10 @@ def _report(current: Stored, found: Additions, info: DatasetInfo) -> ImportRepor
     )
 
 
-def _by_ticker(found: Additions) -> tuple[SuspectedSplit, ...]:
+def _by_ticker(found: Additions, suspects: Sequence[SuspectedSplit]) -> tuple[SuspectedSplit, ...]:
     return tuple(
         each.model_copy(update={"symbol": found.bearers.ticker(each.symbol, each.session)})
-        for each in found.suspected
+        for each in suspects
     )
 
 
@@ -280,7 +286,10 @@ def _caveats(
 ) -> tuple[str, ...]:
     """Return the set's caveats with those about split-like moves brought up to date."""
     fresh = about_splits(suspected, decision)
-    unsettled = about_splits(info.suspected_splits, None)
+    unsettled = (
+        *about_splits(info.suspected_splits, None),
+        *about_splits(info.suspected_splits, "doubtful"),
+    )
     kept = [line for line in info.caveats if line not in unsettled and line not in fresh]
     return (*kept, *fresh)
 

@@ -28,7 +28,7 @@ def read_prices(path: Path, screen: RowScreen) -> None:
     A file of a folder that cannot be used is left out, with a note. `NotFound`, `InvalidRequest`.
     """
     if not path.exists():
-        raise NotFound(f"there is no file or folder {path.name!r}")
+        raise NotFound(f"there is no file or folder {shown_name(path)!r}")
     if path.is_dir():
         _read_folder(path, screen)
     else:
@@ -36,11 +36,16 @@ def read_prices(path: Path, screen: RowScreen) -> None:
     give_back()
 
 
+def shown_name(path: Path) -> str:
+    """Return the last part of a path; `/` is called so, and `.` by the folder's own name."""
+    return path.name or path.resolve().name or str(path)
+
+
 def _read_folder(path: Path, screen: RowScreen) -> None:
     files = sorted(file for file in _listed(path) if file.suffix.lower() in _READERS)
     if not files:
         raise InvalidRequest(
-            f"the folder {path.name!r} holds no .csv and no .json file, nor a .parquet one"
+            f"the folder {shown_name(path)!r} holds no .csv and no .json file, nor a .parquet one"
         )
     refused: list[str] = []
     for file in files:
@@ -51,14 +56,16 @@ def _read_folder(path: Path, screen: RowScreen) -> None:
             refused.append(str(error))
             screen.quarantine.notes.append(f"a file was left out: {error}")
     if len(refused) == len(files):
-        raise InvalidRequest(f"not one file of {path.name!r} can be used; the first: {refused[0]}")
+        raise InvalidRequest(
+            f"not one file of {shown_name(path)!r} can be used; the first: {refused[0]}"
+        )
 
 
 def _listed(folder: Path) -> list[Path]:
     try:
         return [file for file in folder.iterdir() if not file.name.startswith(".")]
     except OSError as error:
-        raise InvalidRequest(f"the folder {folder.name!r} cannot be read") from error
+        raise InvalidRequest(f"the folder {shown_name(folder)!r} cannot be read") from error
 
 
 def _read_file(path: Path, screen: RowScreen) -> None:

@@ -38,12 +38,16 @@ def symbol_of(text: str) -> str | None:
 
 @dataclass(slots=True)
 class RowScreen:
-    """Takes blocks of raw rows, keeps those that are sound, and remembers the others."""
+    """Takes blocks of raw rows, keeps those that are sound, and remembers the others.
+
+    Bars of sessions that had not closed `now` are none, where that is given.
+    """
 
     calendar: ExchangeCalendar
     quarantine: Quarantine
     read: int = 0
     close_only: bool = False
+    now: datetime | None = None
     blocks: list[Block] = field(default_factory=list[Block])
     symbols: dict[str, int] = field(default_factory=dict[str, int])
     identities: dict[str, int] = field(default_factory=dict[str, int])
@@ -145,11 +149,13 @@ class RowScreen:
 
     def _no_session(self, day: date | None) -> str:
         try:
-            if day is None or self.calendar.is_session(day):
+            if day is not None and not self.calendar.is_session(day):
+                return f"date is no trading session of {self.calendar.name}"
+            if day is None or self.now is None or self.calendar.closes_at(day) <= self.now:
                 return ""
         except InvalidRequest:
             return f"date lies outside the calendar of {self.calendar.name}"
-        return f"date is no trading session of {self.calendar.name}"
+        return "date is of a session that had not closed at the import"
 
     def _read_symbols(self, rows: RawRows, file_symbol: str, faults: Faults) -> Any:
         if "symbol" not in rows.cells:

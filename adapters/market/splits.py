@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -20,6 +20,7 @@ _LARGE = 0.4  # an overnight move above 40 %
 _NEAR = 0.06  # how far from a round ratio the market may have moved on the same night
 _NEAR_SMALL, _EXACT = 0.03, 0.005  # ... of a small one with volume in favour; without
 _NOTICED = 8.0  # times a split's own share: so much trade comes with news, not with a split
+_AGAINST = 2.0  # times less volume since a split than before, where it makes more units
 _ALONE = 5.0  # of closes alone: times any other move around
 _QUIET = 2.5  # times the usual: range and trade of an ordinary day
 _WINDOW = 20  # sessions before and after that say what is usual
@@ -62,21 +63,52 @@ def find_splits(arrays: PriceArrays, stated: StatedSplits) -> tuple[SuspectedSpl
 
     From one close to the next open of the same instrument: moves above 40 % near a usual ratio
     that do not come with a burst of trade; of 3:2 and 5:4 those exactly so, or with the volume
-    that such a split brings, on a day that is quiet otherwise. Of an instrument whose splits the
-    source states none is guessed; nor on a day for which one is stated. `symbol` is the
+    that such a split brings, on a day that is quiet otherwise. None is guessed where one is
+    stated; nor a small one of an instrument whose splits the source tells. `symbol` is the
     instrument's id.
     """
     found: list[SuspectedSplit] = []
-    told = set(stated.ratios)
+    told: dict[str, list[date]] = {}
+    for who, day in stated.ratios:
+        told.setdefault(who, []).append(day)
     for column, symbol in enumerate(arrays.symbols):
-        if symbol in stated.symbols:
-            continue
         bars = _bars_of(arrays, column)
         for at, ratio in _guessed(bars).items():
-            day: date = bars.days[at + 1].item()
-            if (symbol, day) not in told:
-                found.append(SuspectedSplit(symbol=symbol, session=day, ratio=ratio))
+            before, after = bars.days[at].item(), bars.days[at + 1].item()
+            if any(before < day <= after for day in told.get(symbol, ())):
+                continue
+            if is_large(ratio) or symbol not in stated.symbols:
+                found.append(SuspectedSplit(symbol=symbol, session=after, ratio=ratio))
     return tuple(sorted(found, key=lambda split: (split.session, split.symbol)))
+
+
+def is_large(ratio: float) -> bool:
+    """Tell whether a split is of two for one or more, either way.
+
+    A column of splits is easily left at 0 throughout: that it names none is no word against these.
+    """
+    return max(ratio, 1 / ratio) >= _RATIOS[0]
+
+
+def contradicted(
+    arrays: PriceArrays, suspects: Iterable[SuspectedSplit]
+) -> tuple[SuspectedSplit, ...]:
+    """Return the suspects, by instrument, whose volume went the other way than a split sends it.
+
+    Volume in units grows as the price falls, or stays where a source adjusts volumes alone. Units
+    that fell with the price, or rose with it, tell of another company or a collapse.
+    """
+    found: list[SuspectedSplit] = []
+    for each in suspects:
+        bars = _bars_of(arrays, arrays.symbols.index(each.symbol))
+        at = int(bars.days.searchsorted(np.datetime64(each.session, "D"))) - 1
+        if not 0 <= at < len(bars.moves):
+            continue
+        usual, _, later = _trade(bars, at)
+        against = later * _AGAINST < usual if each.ratio > 1 else later > _AGAINST * usual > 0
+        if against:
+            found.append(each)
+    return tuple(found)
 
 
 def judge_splits(

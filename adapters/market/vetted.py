@@ -26,7 +26,14 @@ from adapters.market.implausible import Implausible, Ratios, implausible
 from adapters.market.instruments import EPOCH
 from adapters.market.newest import newest
 from adapters.market.quarantine import Quarantine
-from adapters.market.splits import StatedSplits, exact_ratio, find_splits, judge_splits
+from adapters.market.splits import (
+    StatedSplits,
+    contradicted,
+    exact_ratio,
+    find_splits,
+    is_large,
+    judge_splits,
+)
 from adapters.providers.dating import action_id
 from interfaces.calendar import TradingCalendar
 from schemas.base import to_micro
@@ -170,9 +177,18 @@ class Vetting:
             before = np.flatnonzero(~np.isnan(close[:row]))[-1]
             code = np.array([bars.names[each.symbol]] * 2)
             after, earlier = keys(code, prices.sessions[[row, before]]).tolist()
-            if (after in new or earlier in new) and after not in silent:
+            believed = after in silent and not is_large(each.ratio)
+            if (after in new or earlier in new) and not believed:
                 found.append(each)
         return found
+
+    def doubtful(
+        self, bars: FetchedBars, suspects: Iterable[SuspectedSplit]
+    ) -> tuple[SuspectedSplit, ...]:
+        """Return the suspects whose volume contradicts a split, with the new bars in place."""
+        those = tuple(suspects)
+        prices = newest(self.on_hand, bars, {each.symbol for each in those}, since=_ALWAYS)
+        return contradicted(prices, those)
 
     def all_notes(self) -> list[str]:
         """Say what was assumed and what was left out."""

@@ -123,7 +123,11 @@ def _open() -> Generator[Doors]:
             from orchestrator.downloads import Downloader, DownloadPorts
 
             ports = DownloadPorts(
-                system.store.downloads, system.catalog, system.sources, system.wall
+                system.store.downloads,
+                system.catalog,
+                system.sources,
+                system.wall,
+                jobs=system.store.jobs,
             )
             lease = timedelta(seconds=system.settings.lease_seconds)
             return Downloader(ports, name=_worker_name(), lease=lease, drain=drain)

@@ -335,7 +335,7 @@ class DataLibrary(DataCatalog, Protocol):
     def publish(self, download_id: str, request: DownloadRequest) -> ImportReport:
         """Screen all staged rows and add them to the data set, which is made where there is none.
 
-        A bar whose values differ from those on hand is a new vintage, known from now on; equal
+        A bar that its own provider tells otherwise now is a new vintage, known from now on; equal
         ones change nothing. The staged rows are given up.
         """
         ...

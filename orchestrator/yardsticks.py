@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -183,11 +183,11 @@ def _history(view: MarketView, symbol: str, sessions: Sequence[date]) -> _Histor
     entries, closes = _aligned(bars, sessions)
     closes = _carried(closes)
     before = np.concatenate([[np.nan], closes[:-1]])
-    last = bars.sessions[-1].item() if len(bars.sessions) else sessions[-1]
-    for action in view.actions(symbol, start=last + timedelta(days=1), end=sessions[-1]):
+    for action in view.actions(symbol, start=sessions[0], end=sessions[-1]):
         if action.kind in ("cash_merger", "delisting") and action.cash is not None:
             gone = bisect_left(sessions, action.ex_date)
             closes[gone:] = before[gone:] = float(action.cash)
+            entries[gone:] = np.nan  # whatever bars a source has after it, there is no company
     return _History(entries, closes, before)
 
 

@@ -168,7 +168,7 @@ def change_by_write(home: Path) -> None:
 
 def change_by_download(home: Path) -> None:
     library = LocalCatalog(home, PUBLISHED)
-    library.stage("d1", "x", Staged((bars([1, 2, 3]),)))
+    library.stage("d1", "x", Staged((bars([1, 2, 3], source="files"),)))
     library.publish("d1", REQUEST.model_copy(update={"data": "mine"}))
 
 
@@ -224,7 +224,7 @@ def test_a_disk_that_takes_no_more_bytes_leaves_the_old_set(
 ) -> None:
     # A limit on the size of files is a disk that really stops in the midst of a write.
     put(tmp_path)
-    LocalCatalog(tmp_path, PUBLISHED).stage("d1", "x", Staged((bars([1]),)))
+    LocalCatalog(tmp_path, PUBLISHED).stage("d1", "x", Staged((bars([1], source="files"),)))
     old, before = shown(tmp_path), tree(tmp_path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     heard = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -18,7 +18,7 @@ from orchestrator.yardsticks import (
     levels_of,
     tickers_at_the_end,
 )
-from schemas.facts import CorporateAction
+from schemas.facts import ActionKind, CorporateAction
 from tests.adapters.acted import action, smooth, split, traded
 from tests.adapters.acted import market as acting
 from tests.orchestrator.markets import BENCHMARK, DAYS, EXCHANGE, NYSE, SYMBOLS, market, table
@@ -251,6 +251,20 @@ def test_a_symbol_that_is_bought_out_leaves_for_the_cash_it_paid() -> None:
     new = value / 2 / opens.iloc[march][others]
     after = float((new * closes.iloc[march][others]).sum())
     assert float(found.equity[march]) == pytest.approx(after, abs=0.006)
+
+
+@pytest.mark.parametrize("kind", ["cash_merger", "delisting"])
+def test_bars_after_the_end_of_a_company_change_no_yardstick(kind: ActionKind) -> None:
+    """Some sources go on with quotes for a while: whoever held it has been paid."""
+    end = [action(kind, "CCC", date(2020, 2, 20), cash="1.25")]
+    going_on = acting(*smooth(ACTED, DAYS), ACTED, actions=end, days=DAYS)
+    found, expected = (
+        equal_weight_yardstick(prices.view(VIEW_AT), ACTED, SESSIONS, CAPITAL)
+        for prices in (going_on, acted(end))
+    )
+    assert found is not None
+    assert expected is not None
+    assert found.equity == expected.equity
 
 
 def test_tickers_are_followed_to_the_end() -> None:

@@ -444,3 +444,29 @@ def test_a_view_does_not_change_when_everything_after_it_does(
     assert np.array_equal(one.closes(one.symbols(), 9).values, two.closes(two.symbols(), 9).values)
     weekend = DAYS[0] - timedelta(days=1)
     assert len(one.bars("ABC", end=weekend).close) == len(two.bars("ABC", end=weekend).close) == 0
+
+
+def test_a_bar_of_a_session_that_has_not_closed_is_none(tmp_path: Path) -> None:
+    now = NYSE.closes_at(DAYS[-1])
+    lines = [*good_lines(("ABC",)), line(date(2020, 8, 3), "ABC", 60)]
+    lines.append(line(date(now.year + 1, 6, 1), "ABC", 60))
+    path = write(tmp_path / "p.csv", lines)
+    report = import_dataset(path, "mine", home=tmp_path, options=ImportOptions(now=now))
+    why = "date is of a session that had not closed at the import"
+    assert reasons(report) == dict.fromkeys((len(lines), len(lines) + 1), why)
+    assert report.symbols == ("ABC",)
+    early = ImportOptions(now=now - timedelta(seconds=1), replace=True)
+    assert import_dataset(path, "mine", home=tmp_path, options=early).rows_rejected == 3
+
+
+def test_a_folder_without_a_name_is_called_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p.csv").write_text("hello")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidRequest, match=f"not one file of '{tmp_path.name}' can be used"):
+        import_dataset(Path(), "mine", home=tmp_path / "home")
+    write(tmp_path / "p.csv", good_lines())
+    import_dataset(Path(), "mine", home=tmp_path / "home")
+    said = LocalCatalog(tmp_path / "home").open("mine").info().description
+    assert said == f"imported from {tmp_path.name}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.errors import InvalidRequest
 from tests.adapters.import_files import HEADER, NYSE, YEAR, imported, prices, table
 
 END = date(2020, 1, 2)
@@ -120,3 +121,53 @@ def test_the_newcomers_bars_do_not_tell_of_themselves_before_they_come(tmp_path:
         assert one.symbols() == two.symbols()
         assert one.last_close("FOO") == two.last_close("FOO")
         assert one.bars("FOO").close.tolist() == two.bars("FOO").close.tolist()
+
+
+ENDING = "symbol,ex_date,kind,cash"
+
+
+@pytest.mark.promise("corporate-actions")
+@pytest.mark.parametrize("missing", [0, 5])
+@pytest.mark.parametrize("kind", ["delisting", "cash_merger"])
+def test_a_delisting_ends_the_company_whoever_bears_its_ticker_next(
+    tmp_path: Path, kind: str, missing: int
+) -> None:
+    lines = prices("FOO", YEAR[:100], 60) + prices("FOO", YEAR[100 + missing :], 2)
+    actions = table(tmp_path / "a.csv", ENDING, [f"FOO,{YEAR[100]},{kind},61"])
+    path = table(tmp_path / "p.csv", HEADER, lines)
+    report, on = imported(tmp_path, path, tables={"actions": actions}, splits="adjust")
+    assert report.symbols == ("FOO", "FOO.2")
+    assert report.suspected_splits == ()
+    (note,) = [note for note in report.notes if "FOO.2" in note]
+    assert f"a bar of {YEAR[100 + missing]} on or after its delisting or merger" in note
+    assert ("without a session between" in note) == (missing == 0)
+    late = on(END)
+    assert len(late.bars("FOO").close) == len(YEAR) - 100 - missing
+    assert len(late.bars("FOO.1").close) == 100
+    (ended,) = [each for each in late.actions() if each.kind == kind]
+    assert ended.instrument == "FOO"
+    assert [each.kind for each in late.actions() if each.kind == "split"] == []
+
+
+def test_a_delisting_of_what_is_the_same_or_was_called_off_ends_nothing(tmp_path: Path) -> None:
+    path = table(tmp_path / "p.csv", HEADER, prices("FOO", YEAR))
+    rows = [f"FOO,{YEAR[100]},delisting,,d1,", f"FOO,{YEAR[100]},delisting,,d1,true"]
+    actions = table(tmp_path / "a.csv", f"{ENDING},action_id,withdrawn", rows)
+    assert imported(tmp_path, path, tables={"actions": actions})[0].symbols == ("FOO",)
+    actions = table(tmp_path / "a.csv", ENDING, [rows[0][:-4]])
+    report, _ = imported(tmp_path, path, tables={"actions": actions}, same=("FOO",))
+    assert report.symbols == ("FOO",)
+
+
+def test_who_was_delisted_before_the_first_bar_is_not_who_bears_the_ticker(tmp_path: Path) -> None:
+    path = table(tmp_path / "p.csv", HEADER, prices("FOO", YEAR))
+    actions = table(tmp_path / "a.csv", ENDING, ["FOO,2018-06-01,delisting,"])
+    report, on = imported(tmp_path, path, tables={"actions": actions})
+    assert on(END).actions() == ()
+    assert "actions of symbols without prices were not recorded: FOO" in report.notes
+
+
+def test_the_same_is_asked_for_of_symbols_that_are_there(tmp_path: Path) -> None:
+    path = table(tmp_path / "p.csv", HEADER, prices("FOO", YEAR))
+    with pytest.raises(InvalidRequest, match="'ZZZ', named as `same`, is not among"):
+        imported(tmp_path, path, same=("FOO", "zzz"))

@@ -23,7 +23,7 @@ from adapters.market.files import ImportOptions, import_dataset
 from adapters.market.splits import StatedSplits, exact_ratio, find_splits
 from interfaces.market import Adjustment, MarketView, Reading
 from schemas.market import ImportReport
-from tests.adapters.test_market_import import DAYS, NYSE, good_lines, line, write
+from tests.adapters.test_market_import import DAYS, HEADER, NYSE, good_lines, line, write
 
 SPLIT_DAYS = NYSE.sessions(date(2020, 8, 24), date(2020, 9, 4))
 SPLIT = date(2020, 8, 31)
@@ -271,3 +271,75 @@ def test_no_split_is_suspected_in_real_prices_without_one() -> None:
     close = stocks.to_numpy(dtype=float)
     arrays = PriceArrays(tuple(stocks.columns), days, *[close] * 4, np.full_like(close, np.nan))
     assert not find_splits(arrays, StatedSplits())
+
+
+@pytest.mark.promise("dirty-prices")
+@pytest.mark.parametrize("word", ["0", ""])
+def test_a_column_that_names_no_split_hides_no_large_one(tmp_path: Path, word: str) -> None:
+    lines = [f"{line},{word}" for line in split_lines(after=33)]
+    path = write(tmp_path / "p.csv", lines, f"{HEADER},Stock Splits")
+    (found,) = imported(tmp_path, path, None).suspected_splits
+    assert (found.symbol, found.session, found.ratio) == ("AAPL", SPLIT, 15.0)
+    report = imported(tmp_path, path, "adjust")
+    assert report.suspected_splits == ()
+    (action,) = LocalCatalog(tmp_path).open("mine").view(AFTER).actions()
+    assert (action.inferred, action.ratio) == (True, 15)
+
+
+def test_a_split_stated_within_a_gap_explains_the_move_after_it() -> None:
+    arrays = with_split(panel(np.random.default_rng(3), 250), 120, 15, volume=True)
+    day = arrays.sessions[120].item()
+    gap = np.ones(250, dtype=np.bool_)
+    gap[120:123] = False
+    fields = {name: getattr(arrays, name)[gap] for name in (*NAMES, "volume")}
+    holed = PriceArrays(("ABC",), arrays.sessions[gap], **fields)
+    assert len(find_splits(holed, StatedSplits({"ABC"}))) == 1
+    assert not find_splits(holed, StatedSplits({"ABC"}, {("ABC", day): 15.0}))
+
+
+def test_of_small_splits_a_column_that_names_none_is_believed() -> None:
+    for seed in range(10):
+        arrays = with_split(panel(np.random.default_rng(seed), 250), 120, 1.5, volume=True)
+        assert not find_splits(arrays, StatedSplits({"ABC"}))
+
+
+@pytest.mark.promise("dirty-prices")
+@pytest.mark.parametrize(("ratio", "traded"), [(30, 0.3), (0.1, 4.0)])
+def test_volume_that_contradicts_a_split_keeps_it_suspected(
+    tmp_path: Path, ratio: float, traded: float
+) -> None:
+    path = tmp_path / "p.csv"
+    arrays = with_split(panel(np.random.default_rng(1), 250), 120, ratio, volume=False)
+    arrays.volume[120:] *= traded
+    write(path, rows_of(arrays))
+    report = imported(tmp_path, path, "adjust")
+    market = LocalCatalog(tmp_path).open("mine")
+    (found,) = report.suspected_splits
+    assert (found.symbol, found.ratio) == ("ABC", pytest.approx(ratio))
+    assert market.info().suspected_splits == (found,)
+    assert market.view(NYSE.opens_at(date(2019, 12, 31))).actions() == ()
+    said = " ".join(report.notes)
+    assert "another company, or a collapse?" in said
+    assert "--listings" in said
+    assert imported(tmp_path, path, "accept").suspected_splits == ()
+
+
+@pytest.mark.parametrize("volume", [True, False])
+def test_volumes_that_grow_or_were_adjusted_by_themselves_let_a_split_be_inferred(
+    tmp_path: Path, volume: bool
+) -> None:
+    for seed in range(3):
+        for ratio in (2, 15, 0.1):
+            arrays = panel(np.random.default_rng(seed), 250)
+            rows = rows_of(with_split(arrays, 120, ratio, volume=volume))
+            report = imported(tmp_path, write(tmp_path / "p.csv", rows), "adjust")
+            assert report.suspected_splits == ()
+            assert LocalCatalog(tmp_path).open("mine").info().actions == 1
+
+
+def rows_of(arrays: PriceArrays) -> list[str]:
+    grids = [getattr(arrays, name)[:, 0] for name in (*NAMES, "volume")]
+    return [
+        f"{day},ABC,{','.join(f'{cell:.6f}' for cell in cells)}"
+        for day, *cells in zip(arrays.sessions, *grids, strict=True)
+    ]

@@ -309,3 +309,42 @@ def test_a_dividend_is_weighed_in_the_units_that_a_split_before_it_made(
     options = ImportOptions(now=NOW, tables={"actions": tmp_path / "a.csv"})
     import_dataset(tmp_path / "ABC.csv", "mine", home=tmp_path, options=options)
     assert library.open("mine").info().actions == 2
+
+
+@pytest.mark.promise("dirty-prices")
+def test_a_column_that_names_no_split_hides_no_large_one_of_a_download(
+    library: LocalCatalog,
+) -> None:
+    rows = bars(range(90), split_from(50, 15), split=["1.0"] * 90)
+    (suspect,) = publish(library, rows).suspected_splits
+    assert (suspect.session, suspect.ratio) == (DAYS[50], 15.0)
+    assert publish(library, rows, splits="adjust").suspected_splits == ()
+    assert [each.inferred for each in library.open("down").view(NOW).actions()] == [True]
+
+
+def collapse(day: int) -> Change:
+    return lambda at, row: (
+        row if at < day else {k: v * 0.3 if k == "volume" else v / 30 for k, v in row.items()}
+    )
+
+
+@pytest.mark.promise("dirty-prices")
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_volume_that_contradicts_a_split_keeps_a_downloaded_one_suspected(
+    library: LocalCatalog, pieces: int
+) -> None:
+    rows = bars(range(90), collapse(50))
+    if pieces == 2:
+        publish(library, rows)
+    report = publish(library, rows, splits="adjust")
+    (suspect,) = report.suspected_splits
+    info = library.open("down").info()
+    assert (info.suspected_splits, info.actions) == ((suspect,), 0)
+    assert "another company, or a collapse?" in " ".join(report.notes)
+    assert sum("collapse?" in line for line in info.caveats) == 1
+    again = publish(library, rows, splits="adjust")
+    assert sum("collapse?" in line for line in again.caveats) == 1
+    publish(library, rows, splits="accept")
+    info = library.open("down").info()
+    assert info.suspected_splits == ()
+    assert not any("collapse?" in line for line in info.caveats)

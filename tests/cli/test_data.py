@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from adapters.calendar import ExchangeCalendar
+from adapters.store.connect import Store
 from tests.cli.conftest import Outcome
+from tests.contracts.store_messages import a_job
 
 Run = Callable[..., Outcome]
 HEADER = "date,symbol,open,high,low,close,volume\n"
@@ -85,3 +90,32 @@ def test_few_refusals_are_counted_and_many_are_a_warning(run: Run, tmp_path: Pat
     many = run("data", "validate", "many").out
     assert "WARNING: 5 rows refused, 10 % of all: date is not an ISO date (3); " in many
     assert "row contradicts an earlier one of the same symbol and session (1)" in many
+
+
+@pytest.mark.parametrize("user", ["job", "download"])
+def test_what_a_job_or_a_download_uses_is_not_replaced(
+    run: Run, home: Path, store: Store, tmp_path: Path, user: str
+) -> None:
+    name = f"used-{user}"
+    (tmp_path / "p.csv").write_text(HEADER + "".join(rows()))
+    assert run("data", "import", "p.csv", "--name", name).code == 0
+    before = run("data", "validate", name, "--json").json["data_hash"]
+    (tmp_path / "p.csv").write_text(HEADER + "".join(rows("OTHER")))
+    replace = ("data", "import", "p.csv", "--name", name, "--replace")
+    if user == "job":
+        job = a_job(f"job-{uuid.uuid4().hex[:8]}")
+        wanted = job.request.model_copy(update={"data": name})
+        store.jobs.create(job.model_copy(update={"request": wanted}))
+        known, cancel = job.job_id, ("jobs", "cancel", job.job_id)
+    else:
+        (home / "files").mkdir(exist_ok=True)  # so that the provider `files` is set up
+        span = ("--symbols", "ZZZ", "--start", str(DAYS[0]), "--kinds", "bars")
+        known = run("data", "download", name, *span, "--no-wait", "--json").json["download_id"]
+        cancel = ("data", "downloads", "--cancel", known)
+    refused = run(*replace)
+    assert refused.code == 3
+    assert f"{user} {known} (queued)" in refused.err
+    assert run("data", "validate", name, "--json").json["data_hash"] == before
+    run(*cancel)
+    assert run(*replace).code == 0
+    assert run("data", "symbols", "--data", name).out == "OTHER\n"

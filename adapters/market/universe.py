@@ -22,7 +22,7 @@ from interfaces.market import (
     bearer_of,
 )
 from schemas.documents import DocumentKind, FoundDocument
-from schemas.errors import NotFound
+from schemas.errors import InvalidRequest, NotFound
 from schemas.facts import CorporateAction, Fundamental, Listing, MacroSeriesInfo, UniverseStay
 from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
@@ -81,11 +81,16 @@ def spans_of(
     """
 
     def opening(day: date | None) -> datetime | None:
-        return None if day is None else calendar.opens_at(calendar.on_or_after(day))
+        try:
+            return None if day is None else calendar.opens_at(calendar.on_or_after(day))
+        except InvalidRequest:  # outside the calendar
+            return None
 
     reach = market.reach()
     found: list[Span] = []
     for stay in stays:
+        if stay.leaves is not None and stay.leaves <= start:
+            continue
         meant = bearer_of(reach.get(stay.symbol, ()), stay.enters or start, stay.leaves)
         if meant is not None:
             found.append(Span(meant.instrument, opening(stay.enters), opening(stay.leaves)))

@@ -96,6 +96,20 @@ def test_a_run_trades_members_while_they_are_and_the_result_says_who_they_were(
     assert "“few”" in report
 
 
+def test_a_stay_may_begin_before_the_calendar_and_end_after_it(system: System) -> None:
+    stays = (UniverseStay(symbol="PG", enters=date(1932, 5, 26), leaves=date(2199, 1, 1)),)
+    job = run(system, comings_and_goings(stays=stays, end_date=date(2020, 9, 1)))
+    assert job.state == "completed"
+    (ticks,) = ticks_of(system, job)
+    assert {fill.symbol for tick in ticks for fill in tick.fills} == {"PG"}
+
+
+def test_every_configured_universe_can_be_run(system: System) -> None:
+    for name in system.universes:
+        request = comings_and_goings(universe_name=name, stays=None, end_date=date(2020, 8, 27))
+        assert run(system, request).state == "completed", name
+
+
 def test_a_universe_of_the_configuration_is_resolved_when_the_job_is_admitted(
     system: System,
 ) -> None:

@@ -34,7 +34,7 @@ from schemas.results import ResultsBundle
 
 V1 = "/api/v1"
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
-_BODY = (400, 413, 415, 503)
+_BODY = (400, 404, 409, 413, 415, 503)
 """What may be wrong with a body about data, or with the settings and the disk it needs."""
 _ALWAYS = {
     401: "No valid API key",

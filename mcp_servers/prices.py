@@ -45,7 +45,8 @@ MOST_SYMBOLS = 500
 MOST_CELLS = 250_000
 MOST_DAYS = 1100
 _FRESH = timedelta(days=STALE_AFTER)
-_DAY = timedelta(days=1)
+_DAY, _TWO_WEEKS = timedelta(days=1), timedelta(days=14)
+_LATEST = date.max - _TWO_WEEKS
 _INSTRUCTIONS = (
     "Daily prices as they were known at the moment the clock shows, which may be simulated. The "
     "newest bar is that of the last completed session; there are no live prices."
@@ -202,7 +203,7 @@ class _Desk:
         is not known yet. It says nothing about which prices exist.
         """
         first = start or self._now().date()
-        last = end or first + timedelta(days=14)
+        last = end or min(first, _LATEST) + _TWO_WEEKS
         if last < first:
             raise InvalidRequest("the end lies before the start")
         if (last - first).days > MOST_DAYS:

@@ -29,7 +29,6 @@ from schemas.downloads import (
     FactKind,
 )
 from schemas.errors import (
-    BadConfiguration,
     Conflict,
     InvalidRequest,
     NotFound,
@@ -88,7 +87,7 @@ def submit_download(request: DownloadRequest, desk: DataDesk) -> Download:
     """Admit the request and store its download, queued.
 
     An equal one that has not ended is returned instead; a paused one is queued again. Raises
-    `InvalidRequest`, `NotFound` or `BadConfiguration` with one sentence that says what to change.
+    `InvalidRequest`, `NotFound` or `Conflict` with one sentence that says what to change.
     """
     admit_download(request, desk)
     for other in _under_way(desk):
@@ -279,7 +278,7 @@ def _offered(kind: FactKind, names: Sequence[str] | None, desk: DataDesk) -> Non
     sources = desk.sources
     for name in names or ():
         if name in sources.unset:
-            raise BadConfiguration(sources.unset[name])
+            raise Conflict(sources.unset[name])
         if name not in sources.providers:
             known = ", ".join((*sources.providers, *sources.unset)) or "none"
             raise InvalidRequest(f"unknown provider '{name}'; known: {known}")
@@ -289,7 +288,7 @@ def _offered(kind: FactKind, names: Sequence[str] | None, desk: DataDesk) -> Non
         raise InvalidRequest(f"no {kind} from {', '.join(names)}: name another provider")
     wanted = sources.order.get(kind, ())
     hints = "; ".join(sources.unset[name] for name in wanted if name in sources.unset)
-    raise BadConfiguration(
+    raise Conflict(
         f"no provider that is set up offers {kind}"
         + (f" ({hints})" if hints else "")
         + ": set one up, or leave that kind out"

@@ -123,7 +123,7 @@ def test_an_equal_download_under_way_is_not_made_twice_and_a_paused_one_goes_on(
 REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"data": "bundled"}, 422, "comes with the program"),
     ({"providers": ["nobody"]}, 422, "unknown provider 'nobody'; known: alpha, fred"),
-    ({"providers": ["fred"]}, 503, "FRED_API_KEY is not set"),
+    ({"providers": ["fred"]}, 409, "FRED_API_KEY is not set"),
     ({"end_date": "2999-01-01"}, 422, "lies in the future"),
     ({"calendar": "XNOWHERE"}, 422, "XNOWHERE"),
     ({"kinds": ["ticks"]}, 422, "kinds.0"),
@@ -153,7 +153,7 @@ def test_without_a_provider_that_is_set_up_the_settings_are_named(
     )
     client = create_app(parts_with(data=build_desk(store, home, admission, lacking))).test_client()
     refused = client.post(f"{DATA}/download", json=BODY)
-    assert refused.status_code == 503
+    assert refused.status_code == 409
     assert refused.get_json()["detail"] == (
         "no provider that is set up offers bars (ALPHAVANTAGE_API_KEY is not set): set one up, or "
         "leave that kind out"

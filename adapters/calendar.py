@@ -141,7 +141,7 @@ def _load(name: str, *, regular: bool = False) -> Any:
             # exchange-calendars 4.13 reads zoned columns in a way pandas 3.1 has deprecated.
             warnings.simplefilter("ignore")
             return factory(start=first, end=last)
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, NotImplementedError) as error:  # some calendars cannot reach so far
         raise InvalidRequest(
             f"the installed exchange-calendars cannot build the calendar of {proper}"
         ) from error

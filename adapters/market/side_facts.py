@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -226,11 +226,11 @@ class SideTables:
         published = moment if dated and isinstance(moment, datetime) else None
         if not line["title"]:
             raise _Refused("title is missing")
-        kind = line["kind"].lower()
+        kind: DocumentKind = "news" if line["kind"].lower() in ("", "news") else "document"
         found = (symbol_of(word) for word in re.split(r"[\s,;|]+", line["symbols"]))
         return StoredDocument(
             document_id=line["document_id"] or f"{self.paths['documents'].name}:{line.number}",
-            kind=kind if kind in get_args(DocumentKind) else "news",  # type: ignore[arg-type]
+            kind=kind,
             title=line["title"][:500],
             text=line["text"],
             published_at=published,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import isnan
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -93,7 +94,7 @@ class Vetting:
                 day = EPOCH + timedelta(days=count)
                 who = bearers.at(page.symbol, day)
                 values = {"action_symbol": page.symbol, "provider": page.provider}
-                if ratio == ratio and (who, "split", day) not in known:  # noqa: PLR0124 - no NaN
+                if not isnan(ratio) and (who, "split", day) not in known:
                     made = self._split((who, day), ratio, **values)
                     found.setdefault((who, "split", day), made)
                 if cash > 0 and to_micro(cash) > 0 and (who, "cash_dividend", day) not in known:

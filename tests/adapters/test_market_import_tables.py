@@ -105,6 +105,19 @@ def test_texts_without_a_full_moment_are_kept_and_not_shown(tmp_path: Path, path
     assert reasons(report) == ["title is missing", "line is no JSON object"]
 
 
+def test_a_text_of_any_kind_but_news_is_a_document(tmp_path: Path, path: Path) -> None:
+    texts = tmp_path / "texts.csv"
+    rows = ["title,published_at,text,kind"]
+    rows += [
+        f"{title},2019-03-01T12:00:00Z,copper,{kind}"
+        for title, kind in (("a", ""), ("b", "News"), ("c", "document"), ("d", "10-K"))
+    ]
+    texts.write_text("\n".join(rows), encoding="utf-8")
+    _, on = imported(tmp_path, path, tables={"documents": texts})
+    kinds = {found.title: found.kind for found in on(END).documents("copper")}
+    assert kinds == {"a": "news", "b": "news", "c": "document", "d": "document"}
+
+
 def test_tables_may_be_parquet_too(tmp_path: Path, path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet

@@ -26,8 +26,9 @@ from interfaces.market import DataCatalog, MarketData
 from interfaces.memory import MemoryBook
 from interfaces.store import JobStore, MemoryStore, TickStore
 from schemas.errors import Conflict, NotFound
+from schemas.execution import ExecutionModel
 from schemas.loan import BorrowerFile
-from schemas.orders import CostModel, RiskLimits
+from schemas.risk import RiskLimits
 
 PRACTICE_CASH = Decimal("100000.00")
 TENANT = "local"
@@ -44,7 +45,7 @@ class ClientPorts:
     documents: DocumentSource
     memories: MemoryBook
     borrower: BorrowerFile | None
-    costs: CostModel
+    execution: ExecutionModel
     limits: RiskLimits
     scope: str
 
@@ -59,13 +60,13 @@ def ports_of_now(
     embedder: Embedder,
 ) -> ClientPorts:
     """Look at the data set as of the system clock, with a fresh practice account."""
-    costs = CostModel()
+    execution = ExecutionModel()
     broker = SimulatedBroker(
         clock=clock,
         market=market,
         run_key="practice",
         currency=market.info().currency,
-        costs=costs,
+        execution=execution,
     )
     broker.begin(0, calendar.on_or_after(clock.now().date() + timedelta(days=1)))
     broker.post(
@@ -81,7 +82,7 @@ def ports_of_now(
         documents=JoinedDocuments(documents, market),
         memories=StoredMemoryBook(memories, embedder, tenant=TENANT),
         borrower=None,
-        costs=costs,
+        execution=execution,
         limits=RiskLimits(),
         scope="practice",
     )
@@ -117,7 +118,7 @@ def ports_of_run(
         market=market,
         run_key=run.run_key,
         currency=market.info().currency,
-        costs=request.costs,
+        execution=request.execution,
     )
     broker.restore(committed)
     broker.begin(committed[-1].n + 1, following)
@@ -132,7 +133,7 @@ def ports_of_run(
         documents=JoinedDocuments(documents, market),
         memories=memories,
         borrower=request.application,
-        costs=request.costs,
+        execution=request.execution,
         limits=request.limits,
         scope=run.run_key,
     )

@@ -140,7 +140,7 @@ def run_ports(
             market=market,
             run_key=run_key,
             currency=info.currency,
-            costs=request.costs,
+            execution=request.execution,
         ),
         memories=RunMemoryBook(system.embedder),
         documents=JoinedDocuments(shelf, market),

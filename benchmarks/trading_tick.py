@@ -22,8 +22,9 @@ from adapters.market.bundled import load_bundled
 from interfaces.broker import Posting
 from mcp_servers.trading import build_trading_server
 from schemas.base import to_micro
+from schemas.execution import ExecutionModel
 from schemas.ledger import Transaction
-from schemas.orders import CostModel, RiskLimits
+from schemas.risk import RiskLimits
 from trading.account import CAPITAL, CASH
 from trading.gate import Rules, check, open_book
 from trading.ledger import verify
@@ -42,20 +43,20 @@ class _Bench:
         self.sessions = calendar.sessions(date(2019, 1, 2), date(2022, 12, 28))[:_SESSIONS]
         self.symbols = self.market.info().symbols[:20]
         self.clock = SimulatedClock(calendar.opens_at(self.sessions[0]))
-        self.costs = CostModel()
+        self.execution = ExecutionModel()
         self.broker = SimulatedBroker(
             clock=self.clock,
             market=self.market,
             run_key="b" * 64,
             currency="USD",
-            costs=self.costs,
+            execution=self.execution,
         )
         self.tick = 0
         self.taken: dict[str, list[float]] = {}
         self.ledger: list[Transaction] = []
 
     def gate(self) -> None:
-        rules = Rules(RiskLimits(), self.costs, frozenset(self.symbols))
+        rules = Rules(RiskLimits(), self.execution, frozenset(self.symbols))
         intent = OrderIntent("AAPL", "sell", Decimal("0.5"))
 
         start = time.perf_counter()
@@ -104,7 +105,7 @@ async def _run(bench: _Bench) -> None:
         market=bench.market,
         broker=bench.broker,
         limits=RiskLimits(),
-        costs=bench.costs,
+        execution=bench.execution,
         scope="b" * 64,
         tick=lambda: bench.tick,
         mode="simulation",

@@ -16,9 +16,10 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from schemas.agents import AGENTS, AgentName
 from schemas.base import Message, Symbol
 from schemas.errors import BadConfiguration
+from schemas.execution import ExecutionModel
 from schemas.facts import UniverseName, UniverseStay
 from schemas.jobs import ModelName
-from schemas.orders import CostModel, RiskLimits
+from schemas.risk import RiskLimits
 
 _HERE = Path(__file__).parent
 T = TypeVar("T")
@@ -128,9 +129,9 @@ def load_universes(path: Path = _HERE / "universes.yaml") -> dict[str, Universe]
     return _by_name(_load(tuple[Universe, ...], path), path)
 
 
-def load_costs(path: Path = _HERE / "execution.yaml") -> CostModel:
+def load_costs(path: Path = _HERE / "execution.yaml") -> ExecutionModel:
     """Return what a fill costs when the request does not say."""
-    return _load(CostModel, path)
+    return _load(ExecutionModel, path)
 
 
 def load_limits(path: Path = _HERE / "risk.yaml") -> RiskLimits:

@@ -1,4 +1,9 @@
-"""A broker, and the simulated exchange that also settles."""
+"""A broker, and the simulated exchange that also settles.
+
+Of an error at `submit` or `cancel` three things can be meant, and an adapter says which:
+`Unavailable`, it is known not to have happened and may be tried again; `Unresolved`, it may have
+happened: ask by the order's id, never repeat it; `Conflict` or `InvalidRequest`, it was refused.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +20,45 @@ from schemas.tick import Tick
 
 
 class Broker(Protocol):
-    """Takes orders that passed the gate, and tells the account.
+    """Takes orders that passed the gate, and tells orders, fills and the account.
 
     Submitting the same `client_order_id` twice is one order. No answer ever holds a price of the
-    session the order is for.
+    session the order is for before that session is over.
     """
 
     def submit(self, order: Order) -> Order:
         """Hand over an accepted or denied order and return it as recorded.
 
-        A denied order is recorded, never worked. `Conflict` when the id exists with other content.
+        A denied order is recorded, never worked. `Conflict` when the id exists with other content;
+        `InvalidRequest` for terms the venue does not know. A venue that says no is no error: the
+        order comes back `rejected` with the reason.
         """
         ...
 
     def cancel(self, client_order_id: str) -> Order:
-        """Cancel a working order; `NotFound`; `Conflict` when it has ended."""
+        """Cancel a working order and return it; `NotFound`; `Conflict` when it has ended.
+
+        What was filled of it stays filled.
+        """
+        ...
+
+    def order(self, client_order_id: str) -> Order:
+        """Return the order as it stands; `NotFound` when the venue has never had it."""
         ...
 
     def orders(self) -> tuple[Order, ...]:
-        """Return the orders of the current session, in placing order."""
+        """Return the orders of the current session and all older ones that still work or wait.
+
+        Oldest session first, in placing order.
+        """
+        ...
+
+    def fills(self, *, since: date | None = None) -> tuple[Fill, ...]:
+        """Return the fills from that session on, in the order they were made.
+
+        Without `since`, those of the current session. A fill once told is told again, unchanged,
+        under the same `fill_id`.
+        """
         ...
 
     def session(self) -> date:
@@ -58,6 +83,7 @@ class Settled:
     """Everything a session left behind, in the order it happened."""
 
     orders: tuple[Order, ...]
+    """Placed in the session, or placed before and changed in it."""
     fills: tuple[Fill, ...]
     transactions: tuple[Transaction, ...]
     mark: AccountMark
@@ -73,11 +99,11 @@ class SimulatedExchange(Broker, Protocol):
     """
 
     def restore(self, ticks: Iterable[Tick]) -> None:
-        """Rebuild the account from the committed ticks of the run, from the first on."""
+        """Rebuild account and working orders from the run's ticks, from the first on."""
         ...
 
     def begin(self, tick: int, session: date) -> None:
-        """Start a session: no orders, marks at the last known closes."""
+        """Start a session: older working orders go on, marks are at the last known closes."""
         ...
 
     def post(
@@ -85,7 +111,8 @@ class SimulatedExchange(Broker, Protocol):
     ) -> Transaction:
         """Post a transaction now; `InvalidRequest` when it does not sum to zero.
 
-        Cash is the account `assets:cash`; it may not fall below zero: `LimitBreached`.
+        Cash is the account `assets:cash`; it may not fall below zero, or below what leverage
+        allows: `LimitBreached`.
         """
         ...
 

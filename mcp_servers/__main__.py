@@ -49,7 +49,7 @@ def _trading(_: System, ports: ClientPorts) -> MCPServer:
         market=ports.market,
         broker=ports.broker,
         limits=ports.limits,
-        costs=ports.costs,
+        execution=ports.execution,
         scope=ports.scope,
         tick=lambda: ports.broker.session().toordinal(),
         agent=AGENT,

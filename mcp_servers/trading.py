@@ -33,7 +33,9 @@ from mcp_servers.trading_arguments import (
 )
 from schemas.base import MILLIONTH, plain, to_micro
 from schemas.errors import BadConfiguration, NotFound
-from schemas.orders import CostModel, Order, RiskLimits, Side
+from schemas.execution import ExecutionModel
+from schemas.orders import Order, Side
+from schemas.risk import RiskLimits
 from schemas.trading import (
     AccountAnswer,
     Holdings,
@@ -71,7 +73,7 @@ def build_trading_server(
     market: MarketData,
     broker: Broker,
     limits: RiskLimits,
-    costs: CostModel,
+    execution: ExecutionModel,
     scope: str,
     tick: Callable[[], int],
     agent: str = "client",
@@ -85,7 +87,7 @@ def build_trading_server(
     known = {str(each): each for each in get_args(TradingMode)}
     if mode not in known:
         raise BadConfiguration(f"trading mode {mode!r} is none of {', '.join(sorted(known))}")
-    rules = Rules(limits, costs, frozenset(market.info().symbols))
+    rules = Rules(limits, execution, frozenset(market.info().symbols))
     desk = _Desk(clock, market, broker, rules, scope=scope, tick=tick, agent=agent)
     tools = _Tools(desk, known[mode])
     server = new_server("trading", _INSTRUCTIONS)
@@ -183,7 +185,7 @@ class _Tools:
             currency=self._desk.broker.account().currency,
             halted=rules.limits.halted,
             limits=rules.limits,
-            costs=rules.costs,
+            execution=rules.execution,
             rules=_RULES,
         )
 

@@ -70,12 +70,12 @@ def _refuse_unmaskable(request: SimulationRequest) -> None:
             "a loan cannot be masked: its papers, due dates and tax years belong to their time; "
             "leave `mask` out"
         )
-    if not request.costs.fractional:
+    if not request.execution.fractional:
         raise InvalidRequest(
             "whole units cannot be masked, as a masked unit is several real ones: leave `mask` "
             "out, or let units be traded in fractions"
         )
-    if request.costs.commission_per_share:
+    if request.execution.commission.kind == "per_share":
         raise InvalidRequest(
             "a commission per share cannot be masked, as it tells what a share is: leave `mask` "
             "out, or give the commission in basis points"

@@ -15,6 +15,7 @@ from interfaces.documents import NO_DOCUMENTS
 from interfaces.market import MarketData, MarketView
 from interfaces.store import TickStore
 from lending.schedule import split_principal
+from orchestrator.execution_words import execution_assumptions
 from orchestrator.jobs import sessions_of, universe_of
 from orchestrator.loan_life import loan_of
 from orchestrator.loan_result import loan_result
@@ -140,16 +141,10 @@ def title_of(request: SimulationRequest) -> str:
 
 def assumptions_of(request: SimulationRequest, info: DatasetInfo) -> tuple[str, ...]:
     """Say what a reader must know to read the figures."""
-    costs = request.costs
-    fill = "close: the data set has closes only." if info.close_only else "open."
-    per_share = plain(costs.commission_per_share)
     said = [
         "A decision for a session sees only what was known before its open.",
-        f"Orders fill at the session's {fill}",
-        "Fills do not move the market; every order within cash and holdings is filled.",
-        f"Half-spread {costs.half_spread_bps} bps and slippage {costs.slippage_bps} bps a trade.",
-        f"Commission {costs.commission_bps} bps plus {per_share} a share.",
-        "No short selling and no borrowing; cash earns nothing; taxes on trading are not charged.",
+        *execution_assumptions(request.execution, close_only=info.close_only),
+        "Taxes on trading are not charged.",
         "Returns are time-weighted; 252 sessions make a year; the risk-free rate is taken as zero.",
         "Benchmarks pay no costs.",
     ]

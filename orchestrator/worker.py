@@ -36,9 +36,10 @@ from orchestrator.simulation import RunParts, RunPlan, Simulation
 from orchestrator.upkeep import DataSets, Upkeep
 from schemas.canaries import CanaryReport
 from schemas.errors import AlphaShieldError, Conflict, Unavailable
+from schemas.execution import ExecutionModel
 from schemas.jobs import ENDED, Job, JobState, RunProgress, SimulationRequest
 from schemas.loan import BorrowerFile
-from schemas.orders import CostModel, RiskLimits
+from schemas.risk import RiskLimits
 
 log = logging.getLogger(__name__)
 
@@ -330,7 +331,7 @@ def check_canaries(system: System, request: SimulationRequest) -> CanaryReport:
             update={
                 "start_date": bait.sessions[0],
                 "application": borrower,
-                "costs": CostModel(),
+                "execution": ExecutionModel(),
                 "limits": RiskLimits(),  # so that the suite's own orders pass the gate
             }
         )
@@ -356,7 +357,7 @@ def _servers(
             market=market,
             broker=ports.exchange,
             limits=request.limits,
-            costs=request.costs,
+            execution=request.execution,
             scope=run_key,
             tick=lambda: ports.exchange.session().toordinal(),
             agent="alpha_trading",

@@ -6,25 +6,28 @@ from datetime import date
 
 from pydantic import Field
 
-from schemas.base import Message, Money, Price, Quantity, Symbol
+from schemas.base import ZERO, Message, Money, Price, Quantity, Symbol
 
 
 class PositionMark(Message):
     """One holding, valued."""
 
     symbol: Symbol
-    quantity: Quantity
-    cost: Money = Field(description="what the units held cost, commissions excluded")
+    quantity: Quantity = Field(description="negative: short")
+    cost: Money = Field(description="what the units cost, commissions excluded; short: negative")
     price: Price = Field(description="the last known close")
     market_value: Money
 
 
 class AccountMark(Message):
-    """The account valued at a session's closes; equity = cash + market value."""
+    """The account valued at a session's closes; equity = cash + market value + accrued."""
 
     session: date | None = Field(description="the session of the closes; None before the first")
     currency: str
     cash: Money
-    market_value: Money
+    market_value: Money = Field(description="short positions count as negative")
+    accrued: Money = Field(
+        default=ZERO, description="receivables (dividends to be paid) less payables"
+    )
     equity: Money
     positions: tuple[PositionMark, ...] = ()

@@ -11,6 +11,7 @@ AlphaShieldError
 ├── LimitBreached         a risk limit or rule says no: deny and record
 ├── BudgetExhausted       tokens, money, calls or time are spent: end the job so
 ├── Unavailable           something outside does not answer: back off, then pause the job
+├── Unresolved            it may have happened outside: ask what became of it, never repeat it
 └── BadConfiguration      refuse to start, and say which setting
 """
 
@@ -87,6 +88,15 @@ class Unavailable(AlphaShieldError):
     """Something outside does not answer; retried with backoff, then the job pauses."""
 
     code = "unavailable"
+
+
+class Unresolved(AlphaShieldError):
+    """No answer came, and the thing may have been done; e.g. an order whose answer was lost.
+
+    The reaction is to ask by its id. `Unavailable` is for what is known not to have happened.
+    """
+
+    code = "unresolved"
 
 
 class BadConfiguration(AlphaShieldError):

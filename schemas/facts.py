@@ -47,6 +47,9 @@ class CorporateAction(Fact):
     cash: Annotated[Quantity, Field(ge=0)] | None = Field(
         None, description="per unit held at the open of the ex-date, in the data set's currency"
     )
+    pay_date: date | None = Field(
+        default=None, description="of a cash dividend: when the money comes; None: on the ex-date"
+    )
     new_symbol: Symbol | None = None
     withdrawn: bool = Field(default=False, description="it was called off")
     inferred: bool = Field(default=False, description="derived from prices; no source states it")

@@ -9,9 +9,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.base import Instant, Message, Money, Sha256, Symbol
+from schemas.execution import ExecutionModel
 from schemas.facts import UniverseName, UniverseStay
 from schemas.loan import BorrowerFile
-from schemas.orders import CostModel, RiskLimits
+from schemas.risk import RiskLimits
 
 Mode = Literal["trading", "loan"]
 Cadence = Literal["daily", "weekly", "monthly"]
@@ -66,8 +67,16 @@ class SimulationRequest(Message):
     cadence: Cadence = Field(default="daily", description="how often the trading agent is asked")
     seed: int = Field(default=0, ge=0, lt=2**63)
     mask: bool = Field(default=False, description="hide names and dates from the model")
-    costs: CostModel = CostModel()
-    limits: RiskLimits = RiskLimits()
+    execution: ExecutionModel = Field(
+        default=ExecutionModel(),
+        description="how orders fill and what that costs; config/execution.yaml when left out",
+    )
+    limits: RiskLimits = Field(
+        default=RiskLimits(), description="what the gate enforces; config/risk.yaml when left out"
+    )
+    charge_model_spend: bool = Field(
+        default=True, description="take what the model's tokens cost out of the account"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,9 +1,12 @@
 """The append-only, double-entry, hash-chained ledger as it is stored.
 
 Accounts are colon-separated paths. Of a trading book: `assets:cash`, `assets:positions:SYMBOL`
-(carried at cost), `equity:capital`, `income:realised`, `income:dividends`, `expenses:commission`.
-Of a loan: `borrower:paid_out`, `borrower:paid_in`, `loan:principal`, `loan:interest_income`,
-`loan:fees`, `lender:funding`.
+(carried at cost, each entry of one lot; short lots have negative units and cost),
+`assets:receivable:PAYDATE` (dividends between ex-date and payment), `liabilities:model_spend` (what
+cash could not pay yet), `equity:capital`, `income:realised`, `income:dividends`, `income:interest`,
+`expenses:commission`, `expenses:borrow`, `expenses:interest`, `expenses:dividends` (owed on short
+units), `expenses:model_spend`. Of a loan: `borrower:paid_out`, `borrower:paid_in`,
+`loan:principal`, `loan:interest_income`, `loan:fees`, `lender:funding`.
 """
 
 from __future__ import annotations
@@ -25,7 +28,10 @@ TransactionKind = Literal[
     "symbol_change",
     "delisting",
     "merger",
+    "payment",
     "interest",
+    "borrow_fee",
+    "model_spend",
     "reversal",
 ]
 
@@ -38,6 +44,9 @@ class Entry(Message):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     symbol: Symbol | None = None
     quantity: Quantity | None = Field(default=None, description="signed units moved, for positions")
+    lot: str | None = Field(
+        default=None, max_length=40, description="which lot of the position; with a quantity"
+    )
     previous: Sha256 = Field(description="hash of the entry before this one")
     hash: Sha256 = Field(description="SHA-256 of this entry's canonical content and `previous`")
 

@@ -14,6 +14,7 @@ from schemas.ledger import Transaction
 from schemas.loan import InstalmentSplit
 from schemas.memory import MemoryRecord
 from schemas.orders import Fill, Order
+from schemas.risk import BreakerEvent
 
 Event = Literal["application", "instalment_due", "year_end", "month_end", "trading_day", "chat"]
 """Events of a session, in the order the graph takes them."""
@@ -54,10 +55,15 @@ class Tick(Message):
     as_of: Instant = Field(description="the moment the decisions were taken at")
     events: tuple[Event, ...]
     decisions: tuple[AgentDecision, ...] = ()
-    orders: tuple[Order, ...] = ()
+    orders: tuple[Order, ...] = Field(
+        default=(), description="placed in the session, or placed before and changed in it"
+    )
     fills: tuple[Fill, ...] = ()
     transactions: tuple[Transaction, ...] = ()
     memories: tuple[MemoryRecord, ...] = ()
     mark: AccountMark
+    breakers: tuple[BreakerEvent, ...] = Field(
+        default=(), description="circuit breakers that tripped at the mark"
+    )
     loan: LoanState | None = None
     ledger_hash: Sha256 = Field(description="hash of the newest ledger entry")

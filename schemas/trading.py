@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from schemas.base import Instant, Message, Money, Price, Quantity, Symbol, plain
-from schemas.orders import CostModel, OrderStatus, RiskLimits, Side
+from schemas.execution import ExecutionModel
+from schemas.orders import OrderStatus, Side
+from schemas.risk import RiskLimits
 
 TradingMode = Literal["simulation", "shadow", "paper", "live"]
 
@@ -43,7 +45,7 @@ class ModeAnswer(Message):
     currency: str
     halted: bool = Field(description="true: the kill switch is on, no order is accepted")
     limits: RiskLimits
-    costs: CostModel
+    execution: ExecutionModel
     rules: tuple[str, ...] = Field(description="how orders are filled, in sentences")
 
 

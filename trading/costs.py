@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 
 from schemas.base import CENT, MILLIONTH, ZERO, to_cents, to_micro
-from schemas.orders import CostModel, Side
+from schemas.execution import ExecutionModel
+from schemas.orders import Side
 
 _BPS = Decimal(10_000)
 
@@ -32,52 +33,63 @@ class Charge:
         return self.amount - self.commission
 
 
-def fill_price(reference: Decimal, side: Side, costs: CostModel) -> Decimal:
+def fill_price(reference: Decimal, side: Side, execution: ExecutionModel) -> Decimal:
     """Return the price paid or received: the reference moved against the order.
 
     Quantised to 1e-6 and never below that.
     """
-    share = (costs.half_spread_bps + costs.slippage_bps) / _BPS
+    share = sum(_flat(execution)) / _BPS
     moved = reference * (1 + share if side == "buy" else 1 - share)
     return max(to_micro(moved), MILLIONTH)
 
 
-def charge(quantity: Decimal, price: Decimal, costs: CostModel) -> Charge:
+def charge(quantity: Decimal, price: Decimal, execution: ExecutionModel) -> Charge:
     """Return amount and commission of that many units at that fill price."""
     notional = quantity * price
-    fee = notional * costs.commission_bps / _BPS + quantity * costs.commission_per_share
-    return Charge(to_cents(notional), to_cents(fee))
+    share, per_share = _rates(execution)
+    return Charge(to_cents(notional), to_cents(notional * share + quantity * per_share))
 
 
 def price_impact(
-    quantity: Decimal, reference: Decimal, costs: CostModel
+    quantity: Decimal, reference: Decimal, execution: ExecutionModel
 ) -> tuple[Decimal, Decimal]:
     """Return the money lost to the half-spread and to slippage, each rounded to the cent."""
     notional = quantity * reference
-    return (
-        to_cents(notional * costs.half_spread_bps / _BPS),
-        to_cents(notional * costs.slippage_bps / _BPS),
-    )
+    half_spread, slippage = _flat(execution)
+    return to_cents(notional * half_spread / _BPS), to_cents(notional * slippage / _BPS)
 
 
-def whole(quantity: Decimal, costs: CostModel) -> Decimal:
+def _flat(execution: ExecutionModel) -> tuple[Decimal, Decimal]:
+    spread, slippage = execution.spread, execution.slippage
+    half = spread.half_bps if spread.kind == "fixed" else spread.floor_half_bps
+    return half, slippage.bps if slippage.kind == "bps" else ZERO
+
+
+def _rates(execution: ExecutionModel) -> tuple[Decimal, Decimal]:
+    commission = execution.commission
+    share = commission.bps / _BPS if commission.kind == "bps" else ZERO
+    return share, commission.per_share if commission.kind == "per_share" else ZERO
+
+
+def whole(quantity: Decimal, execution: ExecutionModel) -> Decimal:
     """Cut a quantity down to what can be traded: whole units, or millionths when fractional."""
-    step = MILLIONTH if costs.fractional else Decimal(1)
+    step = MILLIONTH if execution.fractional else Decimal(1)
     return quantity.quantize(step, rounding=ROUND_DOWN).quantize(MILLIONTH)
 
 
-def affordable(cash: Decimal, price: Decimal, costs: CostModel) -> Decimal:
+def affordable(cash: Decimal, price: Decimal, execution: ExecutionModel) -> Decimal:
     """Return the largest tradable quantity whose amount and commission cash covers, exactly."""
     if cash <= 0:
         return to_micro(ZERO)
-    step = MILLIONTH if costs.fractional else Decimal(1)
-    unit = price * (1 + costs.commission_bps / _BPS) + costs.commission_per_share
+    step = MILLIONTH if execution.fractional else Decimal(1)
+    share, per_share = _rates(execution)
+    unit = price * (1 + share) + per_share
     # Two roundings move the outlay by at most a cent, so the answer lies between these counts.
     low = int(max(cash - CENT, ZERO) / unit / step)
     high = int(((cash + CENT) / unit / step).to_integral_value(rounding=ROUND_CEILING))
     while low < high:
         middle = (low + high + 1) // 2
-        if charge(middle * step, price, costs).outlay <= cash:
+        if charge(middle * step, price, execution).outlay <= cash:
             low = middle
         else:
             high = middle - 1

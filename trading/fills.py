@@ -13,7 +13,8 @@ from datetime import date
 from decimal import Decimal
 
 from schemas.base import plain
-from schemas.orders import CostModel, Fill, FillConvention, Order
+from schemas.execution import ExecutionModel
+from schemas.orders import Fill, FillConvention, Order
 from trading.account import AccountState
 from trading.costs import Charge, affordable, charge, fill_price, price_impact, whole
 
@@ -36,7 +37,7 @@ def settle_order(orders: Iterable[Order]) -> tuple[Order, ...]:
 
 
 def fill_order(
-    order: Order, state: AccountState, *, reference: Reference | None, costs: CostModel
+    order: Order, state: AccountState, *, reference: Reference | None, execution: ExecutionModel
 ) -> tuple[Order, Fill | None]:
     """Fill an accepted order as far as the account allows; return its end and the fill.
 
@@ -46,18 +47,19 @@ def fill_order(
     if reference is None:
         reason = f"{order.symbol} has no price in the session of {order.session.isoformat()}"
         return _ended(order, "cancelled", reason), None
-    price = fill_price(reference.price, order.side, costs)
-    quantity, reason = _fillable(order, state, price=price, costs=costs)
+    price = fill_price(reference.price, order.side, execution)
+    quantity, reason = _fillable(order, state, price=price, execution=execution)
     if not quantity:
         return _ended(order, "rejected", reason), None
-    cost = charge(quantity, price, costs)
+    cost = charge(quantity, price, execution)
     if refused := _pointless(order, state, cost):
         return _ended(order, "rejected", refused), None
-    spread, slippage = price_impact(quantity, reference.price, costs)
+    spread, slippage = price_impact(quantity, reference.price, execution)
     gain = None
     if order.side == "sell":
         gain = cost.proceeds - state.holdings[order.symbol].cost_of(quantity)
     fill = Fill(
+        fill_id=f"{order.client_order_id}-0",
         client_order_id=order.client_order_id,
         agent=order.agent,
         session=reference.session,
@@ -78,24 +80,24 @@ def fill_order(
 
 
 def _fillable(
-    order: Order, state: AccountState, *, price: Decimal, costs: CostModel
+    order: Order, state: AccountState, *, price: Decimal, execution: ExecutionModel
 ) -> tuple[Decimal, str | None]:
     if order.side == "sell":
         held = state.held(order.symbol)
         # What is held may be a fraction where a split left one: selling all of it is allowed.
-        quantity = held if order.quantity >= held else whole(order.quantity, costs)
+        quantity = held if order.quantity >= held else whole(order.quantity, execution)
         cut = f"cut from {plain(order.quantity)} to {plain(quantity)}: {plain(held)} held"
     else:
-        quantity = whole(order.quantity, costs)
-        if charge(quantity, price, costs).outlay > state.cash:
-            quantity = affordable(state.cash, price, costs)
+        quantity = whole(order.quantity, execution)
+        if charge(quantity, price, execution).outlay > state.cash:
+            quantity = affordable(state.cash, price, execution)
         cut = (
             f"cut from {plain(order.quantity)} to {plain(quantity)}: {plain(state.cash)} "
             f"{state.currency} of cash at {plain(price)} plus costs"
         )
     if quantity == order.quantity:
         return quantity, None
-    if quantity == whole(order.quantity, costs):
+    if quantity == whole(order.quantity, execution):
         cut = f"cut from {plain(order.quantity)} to {plain(quantity)}: whole units only"
     return quantity, cut
 

@@ -16,7 +16,9 @@ from typing import Literal
 
 from schemas.account import AccountMark
 from schemas.base import ZERO, plain, to_cents
-from schemas.orders import CostModel, Order, RiskLimits
+from schemas.execution import ExecutionModel
+from schemas.orders import Order
+from schemas.risk import RiskLimits
 from trading.costs import Charge, charge, fill_price
 from trading.orders import OrderIntent
 
@@ -47,10 +49,10 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What does not change within a session: limits, costs, what is tradable."""
+    """What does not change within a session: limits, execution, what is tradable."""
 
     limits: RiskLimits
-    costs: CostModel
+    execution: ExecutionModel
     tradable: frozenset[str]
     listed: frozenset[str] | None = None
     """What can be bought at the moment; None: all that is tradable."""
@@ -75,9 +77,9 @@ class Book:
 
     def estimate(self, intent: OrderIntent) -> Charge:
         """Return what the order comes to at the last close plus costs; its price must be known."""
-        costs = self.rules.costs
-        price = fill_price(self.prices[intent.symbol], intent.side, costs)
-        return charge(intent.quantity, price, costs)
+        execution = self.rules.execution
+        price = fill_price(self.prices[intent.symbol], intent.side, execution)
+        return charge(intent.quantity, price, execution)
 
     def with_order(self, intent: OrderIntent) -> Book:
         """Return the book once this order works too."""
@@ -152,7 +154,7 @@ def _quantity(intent: OrderIntent, book: Book) -> Denial | None:
             "quantity", f"the quantity must not exceed {MAX_QUANTITY}", quantity - MAX_QUANTITY
         )
     held_in_full = intent.side == "sell" and quantity == book.sellable.get(intent.symbol)
-    if not book.rules.costs.fractional and quantity % 1 and not held_in_full:
+    if not book.rules.execution.fractional and quantity % 1 and not held_in_full:
         return Denial("quantity", "only whole units are traded here", quantity % 1)
     return None
 

@@ -71,18 +71,18 @@ def rebalance(
 
 
 def _sell(symbol: str, book: Book, *, money: Decimal) -> OrderIntent:
-    quantity = whole(money / book.prices[symbol], book.rules.costs)
+    quantity = whole(money / book.prices[symbol], book.rules.execution)
     return OrderIntent(symbol, "sell", min(quantity, book.sellable.get(symbol, Decimal())))
 
 
 def _buys(
     wanted: Mapping[str, Decimal], book: Book, *, sells: list[OrderIntent], smallest: Decimal
 ) -> tuple[list[OrderIntent], list[Skipped]]:
-    costs = book.rules.costs
+    execution = book.rules.execution
     for intent in sells:
         book = book.with_order(intent)
     full = [
-        OrderIntent(symbol, "buy", whole(money / book.prices[symbol], costs))
+        OrderIntent(symbol, "buy", whole(money / book.prices[symbol], execution))
         for symbol, money in wanted.items()
     ]
     outlay = sum((book.estimate(intent).outlay for intent in full), ZERO)
@@ -93,7 +93,7 @@ def _buys(
     buys: list[OrderIntent] = []
     skipped: list[Skipped] = []
     for intent in full:
-        quantity = whole(intent.quantity * factor, costs)
+        quantity = whole(intent.quantity * factor, execution)
         if quantity * book.prices[intent.symbol] >= smallest:
             buys.append(OrderIntent(intent.symbol, "buy", quantity))
         else:

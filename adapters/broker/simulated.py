@@ -21,9 +21,10 @@ from interfaces.market import MarketData, MarketView
 from schemas.account import AccountMark
 from schemas.base import MILLIONTH, ZERO, plain, to_micro
 from schemas.errors import Conflict, InvalidRequest, NotFound, UntrustworthyData
+from schemas.execution import ExecutionModel
 from schemas.facts import CorporateAction
 from schemas.ledger import Transaction, TransactionKind
-from schemas.orders import CostModel, Fill, Order
+from schemas.orders import Fill, Order
 from schemas.tick import Tick
 from trading.account import POSITIONS, AccountState, Holding, movements_of
 from trading.corporate_actions import (
@@ -48,13 +49,19 @@ class SimulatedBroker:
     """Implement `SimulatedExchange` for one run; one thread at a time."""
 
     def __init__(
-        self, *, clock: Clock, market: MarketData, run_key: str, currency: str, costs: CostModel
+        self,
+        *,
+        clock: Clock,
+        market: MarketData,
+        run_key: str,
+        currency: str,
+        execution: ExecutionModel,
     ) -> None:
         self._clock = clock
         self._market = market
         self._run_key = run_key
         self._currency = currency
-        self._costs = costs
+        self._execution = execution
         self._state = AccountState(currency)
         self._tip = Tip()
         self._marked: date | None = None
@@ -164,7 +171,7 @@ class SimulatedBroker:
         self._act(view)
         for order in settle_order(self._orders.values()):
             ended, fill = fill_order(
-                order, self._state, reference=reference(order.symbol), costs=self._costs
+                order, self._state, reference=reference(order.symbol), execution=self._execution
             )
             self._orders[order.client_order_id] = ended
             if fill is not None:
@@ -260,7 +267,7 @@ class SimulatedBroker:
             if last is None:
                 raise UntrustworthyData(f"{symbol} is split but has no price")
             price = price_after(rest, last[0], _exact(last[1]))
-        step = MILLIONTH if self._costs.fractional else Decimal(1)
+        step = MILLIONTH if self._execution.fractional else Decimal(1)
         holding = self._state.holdings.get(symbol, Holding(Decimal(), ZERO))
         return Stake(symbol, holding, entitled, price, step)
 

@@ -206,7 +206,9 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         ),
         "trading_get_mode": Tool(
             {},
-            _fields(date="as_of session", plain="mode currency halted limits costs", ours="rules"),
+            _fields(
+                date="as_of session", plain="mode currency halted limits execution", ours="rules"
+            ),
         ),
         "trading_get_account": Tool(
             {},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from orchestrator.execution_words import cost_words
 from orchestrator.report.arena import Standing, Verdict, arena_verdict, standings
 from orchestrator.report.decisions import DecisionRow, decision_rows
 from orchestrator.report.figures import (
@@ -181,18 +182,7 @@ def job_view(job: JobResults, n: int) -> JobView:
 
 
 def _costs_asked(request: SimulationRequest) -> str:
-    costs = request.costs
-    parts = [
-        f"{quantity(bps)} bps {name}"
-        for bps, name in (
-            (costs.commission_bps, "commission"),
-            (costs.half_spread_bps, "half-spread"),
-            (costs.slippage_bps, "slippage"),
-        )
-        if bps
-    ]
-    if costs.commission_per_share:
-        parts.append(f"{quantity(costs.commission_per_share)} a unit")
+    parts = cost_words(request.execution)
     return f"paying {listing(parts)} a trade" if parts else "paying nothing for trades"
 
 

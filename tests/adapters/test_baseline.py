@@ -257,7 +257,7 @@ def test_the_lender_lets_the_fund_pay_by_the_waterfall(
 def raising(status: str = "accepted", *, fractional: bool = True) -> dict[str, Answer]:
     return {
         "trading_get_account": {"cash": "13.36", "market_value": "990.00", "equity": "1003.36"},
-        "trading_get_mode": {"costs": {"fractional": fractional}},
+        "trading_get_mode": {"execution": {"fractional": fractional}},
         "trading_get_positions": {
             "symbols": ["AAA", "BBB", "CCC"],
             "quantities": ["2", "10", "5"],

@@ -13,23 +13,27 @@ import pytest
 
 from interfaces.broker import Posting, Settled
 from schemas.errors import InvalidRequest
+from schemas.execution import ExecutionModel
 from schemas.facts import CorporateAction
 from schemas.ledger import Transaction
-from schemas.orders import CostModel
 from tests.adapters.acted import action, made, market, smooth, split, traded
 from tests.contracts.broker import replace_exchange
 from tests.trading.samples import DAYS, FREE, NYSE, Run
 from trading.ledger import verify
 
-WHOLE = CostModel(fractional=False)
+WHOLE = ExecutionModel(fractional=False)
 CENT = Decimal("0.01")
 
 
 def holding(
-    actions: Sequence[CorporateAction], *, until: int = 5, costs: CostModel = WHOLE, **units: str
+    actions: Sequence[CorporateAction],
+    *,
+    until: int = 5,
+    execution: ExecutionModel = WHOLE,
+    **units: str,
 ) -> Run:
     """Return a run that bought those units on the second session, at the close before `until`."""
-    run = Run(made(actions), costs)
+    run = Run(made(actions), execution)
     run.begin()
     run.deposit("100000.00")
     for symbol, quantity in (units or {"AAA": "101"}).items():
@@ -72,7 +76,7 @@ def booked(run: Run) -> list[Transaction]:
 def test_a_split_changes_the_units_and_not_the_value(
     ratio: str, units: str, whole: str, *, fractional: bool
 ) -> None:
-    run = holding([split("AAA", DAYS[5], ratio)], costs=CostModel(fractional=fractional))
+    run = holding([split("AAA", DAYS[5], ratio)], execution=ExecutionModel(fractional=fractional))
     before = run.exchange.account()
     run.begin()
     after = run.exchange.account()
@@ -277,7 +281,7 @@ def test_what_becomes_known_late_counts_for_what_was_held_and_only_once(hours: i
     assert dividend.entries[0].amount == Decimal("50.00")  # sold since, held on the ex-date
     assert units_of(run) == {"BBB": Decimal(26)}  # ten became twenty; six were bought as new
     for row in (7, 8, 9):  # taken up again before, when and after it is told
-        again = Run(run.market, run.costs, first=row)
+        again = Run(run.market, run.execution, first=row)
         again.ticks = run.ticks[: row - 1]
         again.exchange.restore(again.ticks)
         while again.row < 12:

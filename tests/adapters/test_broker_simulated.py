@@ -17,8 +17,9 @@ from adapters.market.bundled import load_bundled
 from adapters.market.table import PriceTable
 from interfaces.broker import Posting
 from schemas.errors import LimitBreached, UntrustworthyData
+from schemas.execution import ExecutionModel, PerShareCommission, flat_costs
 from schemas.facts import CorporateAction
-from schemas.orders import CostModel, Side
+from schemas.orders import Side
 from tests.adapters.acted import action, made, market, smooth, split, traded
 from tests.contracts.broker import SimulatedExchangeContract, replace_exchange
 from tests.trading.samples import DAYS, FREE, NYSE, SYMBOLS, Run, table
@@ -56,7 +57,7 @@ def test_fills_are_at_the_open_and_at_the_close_where_only_closes_exist() -> Non
 
 
 def test_sells_pay_for_buys_of_the_same_session() -> None:
-    run = Run(costs=FREE)
+    run = Run(execution=FREE)
     run.begin()
     run.deposit("1000.00")
     run.submit("AAA", "buy", "999")
@@ -127,8 +128,8 @@ def test_buy_and_hold_equals_an_independent_computation_to_the_cent_every_day() 
     market = load_bundled(NYSE)
     sessions = NYSE.sessions(date(2019, 12, 31), date(2022, 12, 28))
     units: Mapping[str, int] = {"AAPL": 41, "AMD": 63, "GE": 17, "JNJ": 22, "XOM": 55}
-    costs = CostModel(commission_per_share=Decimal("0.002"))
-    run = Run(market, costs, sessions=sessions)
+    execution = ExecutionModel(commission=PerShareCommission(per_share=Decimal("0.002")))
+    run = Run(market, execution, sessions=sessions)
     run.begin()
     run.deposit("100000.00")
     for symbol, count in units.items():
@@ -228,9 +229,9 @@ class Exchange(RuleBasedStateMachine):
         gaps: list[tuple[int, str]],
         drawn: list[tuple[int, str, str]],
     ) -> None:
-        costs = CostModel(commission_bps=Decimal(bps), fractional=fractional)
+        execution = flat_costs(commission=bps, fractional=fractional)
         made_of, self.actions = acted_market(drawn, gaps)
-        self.run = Run(made_of, costs)
+        self.run = Run(made_of, execution)
         self.cash = Decimal("20000.00")
         self.units: dict[str, Decimal] = dict.fromkeys(HELD, Decimal())
         self.ticker = {name: name for name in HELD}
@@ -315,7 +316,7 @@ class Exchange(RuleBasedStateMachine):
             self.ticker[name] = str(each.new_symbol)
         elif each.kind == "split":
             ratio = Fraction(str(each.new_units)) / Fraction(str(each.old_units))
-            step = Fraction(1, 1_000_000) if self.run.costs.fractional else Fraction(1)
+            step = Fraction(1, 1_000_000) if self.run.execution.fractional else Fraction(1)
             kept = units * ratio // step * step
             prices[name] /= ratio
             self.cash += _money((units * ratio - kept) * prices[name])

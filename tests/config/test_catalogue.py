@@ -13,7 +13,8 @@ import skfolio.datasets
 from config.catalogue import load_costs, load_limits, load_models, load_universes
 from schemas.agents import AGENTS
 from schemas.errors import BadConfiguration
-from schemas.orders import CostModel, RiskLimits
+from schemas.execution import BpsSlippage, ExecutionModel, PerShareCommission
+from schemas.risk import RiskLimits
 
 
 def test_the_baselines_are_listed_as_free_and_rules_serves_all_six_agents():
@@ -49,16 +50,16 @@ def test_the_universes_are_what_the_bundled_data_holds():
 
 
 def test_the_defaults_mean_the_same_whichever_door_a_request_came_by():
-    assert load_costs() == CostModel()
+    assert load_costs() == ExecutionModel()
     assert load_limits() == RiskLimits()
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("commission_bps: -1", "commission_bps"),
-        ("commission: 1", "commission"),
-        ("half_spread_bps: .nan", "half_spread_bps"),
+        ("commission: {kind: bps, bps: -1}", "commission.bps"),
+        ("commissions: 1", "commissions"),
+        ("spread: {kind: fixed, half_bps: .nan}", "spread"),
         ("[", "cannot be read"),
         ("just words", "valid dictionary"),
     ],
@@ -82,9 +83,12 @@ def test_a_model_without_a_price_or_listed_twice_is_refused(tmp_path):
 
 def test_costs_are_read_exactly(tmp_path):
     path = tmp_path / "execution.yaml"
-    path.write_text("commission_per_share: '0.005'\nslippage_bps: 0.1\n")
-    assert load_costs(path).commission_per_share == Decimal("0.005000")
-    assert load_costs(path).slippage_bps == Decimal("0.1")
+    path.write_text(
+        "commission: {kind: per_share, per_share: '0.005'}\nslippage: {kind: bps, bps: 0.1}\n"
+    )
+    read = load_costs(path)
+    assert read.commission == PerShareCommission(per_share=Decimal("0.005000"))
+    assert read.slippage == BpsSlippage(bps=Decimal("0.1"))
 
 
 def test_members_of_a_universe_come_and_go() -> None:

@@ -220,6 +220,6 @@ class SimulatedExchangeContract:
 
 def replace_exchange(run: Run) -> Run:
     """Return the run as another process would take it up: the same clock moment, a new exchange."""
-    again = Run(run.market, run.costs, first=run.row, sessions=run.sessions)
+    again = Run(run.market, run.execution, first=run.row, sessions=run.sessions)
     again.ticks = list(run.ticks)
     return again

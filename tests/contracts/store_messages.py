@@ -19,12 +19,13 @@ from schemas.agents import (
     TradingDecision,
     Usage,
 )
+from schemas.execution import BpsCommission, ExecutionModel, PerShareCommission
 from schemas.jobs import Job, RunProgress, SimulationRequest
 from schemas.keys import ApiKey
 from schemas.ledger import Entry, Transaction
 from schemas.loan import InstalmentSplit
 from schemas.memory import MemoryRecord
-from schemas.orders import CostModel, Fill, Order
+from schemas.orders import Fill, Order
 from schemas.tick import InstalmentPaid, LoanState, Tick
 
 START = datetime(2020, 1, 2, 14, 30, tzinfo=UTC)
@@ -240,10 +241,10 @@ requests = st.builds(
     universe=st.none() | st.lists(symbol, max_size=3, unique=True).map(tuple),
     cash=st.decimals(min_value=1, max_value=Decimal("92233720368547758.07"), places=2),
     seed=st.integers(0, 2**63 - 1),
-    costs=st.builds(
-        CostModel,
-        commission_per_share=price,
-        commission_bps=st.decimals(min_value=0, max_value=10_000, allow_nan=False),
+    execution=st.builds(
+        ExecutionModel,
+        commission=st.builds(PerShareCommission, per_share=price)
+        | st.builds(BpsCommission, bps=st.decimals(min_value=0, max_value=10_000, allow_nan=False)),
     ),
 )
 jobs = st.builds(
@@ -366,6 +367,7 @@ def _order(n: int, i: int, session: date, as_of: datetime) -> Order:
 
 def _fill(n: int, i: int, session: date) -> Fill:
     return Fill(
+        fill_id=f"{n:024x}{i:012x}",
         client_order_id=f"{n:024x}{i:012x}",
         agent="alpha_trading",
         session=session,

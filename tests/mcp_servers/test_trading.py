@@ -19,7 +19,7 @@ from adapters.market.files import ImportOptions, import_dataset
 from adapters.market.table import PriceTable
 from mcp_servers.trading import build_trading_server
 from schemas.errors import BadConfiguration
-from schemas.orders import RiskLimits
+from schemas.risk import RiskLimits
 from tests.trading.samples import DAYS, SYMBOLS, Run, table
 
 Call = Callable[..., Awaitable[Any]]
@@ -42,7 +42,7 @@ class Desk:
             market=self.run.market,
             broker=self.run.exchange,
             limits=limits or RiskLimits(),
-            costs=self.run.costs,
+            execution=self.run.execution,
             scope="a" * 64,
             tick=lambda: len(self.run.ticks),
             agent="alpha_trading",
@@ -332,7 +332,7 @@ def test_an_unknown_mode_refuses_to_start() -> None:
                 market=run.market,
                 broker=run.exchange,
                 limits=RiskLimits(),
-                costs=run.costs,
+                execution=run.execution,
                 scope="s",
                 tick=lambda: 0,
                 mode=mode,
@@ -351,7 +351,7 @@ def test_no_tool_answers_differently_when_the_future_does() -> None:
             market=desk.run.market,
             broker=desk.run.exchange,
             limits=RiskLimits(),
-            costs=desk.run.costs,
+            execution=desk.run.execution,
             scope="s",
             tick=lambda: 0,
             mode="simulation",

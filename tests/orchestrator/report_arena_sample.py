@@ -23,9 +23,10 @@ from schemas.agents import (
     TradingDecision,
 )
 from schemas.base import ZERO, sha256_of, to_cents, to_micro
+from schemas.execution import ExecutionModel
 from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
-from schemas.orders import CostModel, Fill, Order
+from schemas.orders import Fill, Order
 from schemas.results import (
     BenchmarkResult,
     CostSummary,
@@ -133,7 +134,8 @@ class Book:
             self.cost[symbol] -= part
         order_id = sha256_of([str(day), symbol, side, len(self.trades)])[:32]
         fill = Fill(
-            client_order_id=order_id, agent="alpha_trading", session=day, symbol=symbol, side=side,
+            fill_id=order_id, client_order_id=order_id, agent="alpha_trading",
+            session=day, symbol=symbol, side=side,
             quantity=size, reference_price=mark, price=price, amount=amount, commission=fee,
             spread_cost=to_cents(size * half), slippage_cost=to_cents(size * slip),
             convention="close", realised_gain=gain,
@@ -278,7 +280,7 @@ def arena_job(models: tuple[str, ...] = MODELS, end: date = END) -> JobResults:
         title="Four rules against the index",
         request=SimulationRequest(
             models=tuple(f"baseline:{m}" for m in models), start_date=START, end_date=end,
-            data="invented", cash=CASH, costs=CostModel(),
+            data="invented", cash=CASH, execution=ExecutionModel(),
         ),
         dataset=DATASET,
         universe=SYMBOLS,

@@ -42,8 +42,8 @@ from orchestrator.worker import check_canaries
 from schemas.canaries import CanaryReport
 from schemas.documents import FoundDocument
 from schemas.errors import LookAhead, NotFound
+from schemas.execution import ExecutionModel
 from schemas.memory import MemoryRecord, RecalledMemory
-from schemas.orders import CostModel
 from tests.orchestrator.markets import OneMarket
 from tests.orchestrator.reading import read
 from tests.orchestrator.runs import lending, run, trading
@@ -449,7 +449,7 @@ def _broker(kind: type[SimulatedBroker], ports: RunPorts, **changes: Any) -> Sim
         "market": inner._market,
         "run_key": "canaries",
         "currency": inner._currency,
-        "costs": CostModel(),
+        "execution": ExecutionModel(),
     }
     return kind(**{**parts, **changes})
 

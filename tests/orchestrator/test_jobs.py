@@ -16,9 +16,9 @@ from orchestrator.jobs import admit, run_key, sessions_of, universe_of
 from orchestrator.submission import new_job_id, submit
 from orchestrator.worker import Worker, admission_of
 from schemas.errors import AlphaShieldError, Conflict, InvalidRequest, NotFound
+from schemas.execution import ExecutionModel, PerShareCommission
 from schemas.jobs import Job, SimulationRequest
 from schemas.market import SuspectedSplit
-from schemas.orders import CostModel
 from tests.adapters.market_worlds import World, listing
 from tests.orchestrator.markets import DAYS, NYSE, OneMarket, Overheard, market
 from tests.orchestrator.runs import MARIA, UNIVERSE, Later, lending, queue, run, small_loan, trading
@@ -79,13 +79,16 @@ REFUSED: list[tuple[str, dict[str, Any], type[AlphaShieldError], str]] = [
     ),
     (
         "whole units behind a mask",
-        {"mask": True, "costs": CostModel(fractional=False)},
+        {"mask": True, "execution": ExecutionModel(fractional=False)},
         InvalidRequest,
         "whole units cannot be masked",
     ),
     (
         "a commission per share behind a mask",
-        {"mask": True, "costs": CostModel(commission_per_share=Decimal("0.005"))},
+        {
+            "mask": True,
+            "execution": ExecutionModel(commission=PerShareCommission(per_share=Decimal("0.005"))),
+        },
         InvalidRequest,
         "a commission per share cannot be masked",
     ),

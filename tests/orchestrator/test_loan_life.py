@@ -16,7 +16,7 @@ from adapters.clock import SimulatedClock
 from interfaces.broker import Posting
 from orchestrator.loan_life import LoanLife, loan_of
 from schemas.agents import LenderDecision
-from schemas.orders import CostModel
+from schemas.execution import ExecutionModel
 from tests.orchestrator.markets import NYSE, market
 from tests.orchestrator.runs import lending, small_loan, trading
 
@@ -47,7 +47,7 @@ class Serviced:
             market=MARKET,
             run_key="a" * 64,
             currency="USD",
-            costs=CostModel(),
+            execution=ExecutionModel(),
         )
         self.books: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.n = 0

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from adapters.wiring import System
+from schemas.execution import ExecutionModel, PerShareCommission
 from schemas.jobs import SimulationRequest
-from schemas.orders import CostModel
 from schemas.tick import Tick
 from tests.orchestrator.eventful import eventful
 from tests.orchestrator.markets import CANARY, EXCHANGE, NYSE, Overheard, market, until
@@ -149,7 +149,7 @@ def closes(system: System, symbols: Sequence[str], days: Sequence[date]) -> list
 
 
 def held_equity(
-    before: list[Decimal], days: list[list[Decimal]], costs: CostModel
+    before: list[Decimal], days: list[list[Decimal]], execution: ExecutionModel
 ) -> list[Decimal]:
     """Return what equal parts of 100 000, bought at the first close, are worth at each close.
 
@@ -162,7 +162,9 @@ def held_equity(
 
     def paid(units: Decimal, close: Decimal) -> Decimal:
         value = units * micro(close * (1 + 4 * bps))
-        return cents(value) + cents(value * bps + units * costs.commission_per_share)
+        fee = execution.commission
+        per_share = fee.per_share if fee.kind == "per_share" else None
+        return cents(value) + cents(value * bps if per_share is None else units * per_share)
 
     wanted = [micro(w * cash / p, ROUND_DOWN) for w, p in zip(weights, before, strict=True)]
     needed = sum(map(paid, wanted, before)) * Decimal("1.015")
@@ -178,21 +180,24 @@ def held_equity(
 @pytest.mark.promise("ledger-balances")
 @pytest.mark.parametrize(
     ("universe", "per_share"),
-    [(UNIVERSE, "0"), (("AAPL", "AMD", "BAC", "CVX", "GE", "HD", "JNJ"), "0.005")],
+    [(UNIVERSE, None), (("AAPL", "AMD", "BAC", "CVX", "GE", "HD", "JNJ"), "0.005")],
 )
 def test_buy_and_hold_equals_an_independent_computation_to_the_cent_every_day(
-    universe: tuple[str, ...], per_share: str, system: System
+    universe: tuple[str, ...], per_share: str | None, system: System
 ) -> None:
-    costs = CostModel(commission_per_share=Decimal(per_share))
+    execution = ExecutionModel()
+    if per_share is not None:
+        fee = PerShareCommission(per_share=Decimal(per_share))
+        execution = ExecutionModel(commission=fee)
     request = trading(
-        "baseline:buy-and-hold", universe=universe, costs=costs, end_date=date(2020, 4, 30)
+        "baseline:buy-and-hold", universe=universe, execution=execution, end_date=date(2020, 4, 30)
     )
     (ticks,) = ticks_of(system, run(system, request))
     days = [tick.session for tick in ticks]
     before = [row[0] for row in closes(system, universe, [NYSE.previous(days[0])])]
     held = closes(system, universe, days)
     assert len(ticks) == 65
-    assert [tick.mark.equity for tick in ticks] == held_equity(before, held, costs)
+    assert [tick.mark.equity for tick in ticks] == held_equity(before, held, execution)
 
 
 @pytest.fixture(scope="module")

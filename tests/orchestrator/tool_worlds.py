@@ -29,10 +29,11 @@ from mcp_servers.toolkit import ToolServer
 from mcp_servers.trading import build_trading_server
 from orchestrator.simulation import PAST_CLOSE
 from schemas.base import sha256_of
+from schemas.execution import ExecutionModel
 from schemas.loan import BorrowerDocument, BorrowerFile, Transaction
 from schemas.market import SuspectedSplit
 from schemas.memory import MemoryRecord
-from schemas.orders import CostModel, RiskLimits
+from schemas.risk import RiskLimits
 from tests.adapters.market_worlds import NYSE, World
 from tests.orchestrator.runs import small_loan
 
@@ -170,7 +171,7 @@ class Stand:
             market=self._market,
             broker=self._broker,
             limits=RiskLimits(),
-            costs=CostModel(),
+            execution=ExecutionModel(),
             scope="k",
             tick=lambda: self._broker.session().toordinal(),
             agent="alpha_trading",
@@ -190,7 +191,11 @@ class Stand:
         self._memories.it.commit(map(_memory, seen.memories))
         self._file.it = _file(seen.papers)
         self._broker.it = SimulatedBroker(
-            clock=self._clock.it, market=table, run_key="k", currency="USD", costs=CostModel()
+            clock=self._clock.it,
+            market=table,
+            run_key="k",
+            currency="USD",
+            execution=ExecutionModel(),
         )
         servers = self.servers()
         await self._live(eve, servers)

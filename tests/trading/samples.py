@@ -13,8 +13,9 @@ from adapters.calendar import ExchangeCalendar
 from adapters.clock import SimulatedClock
 from adapters.market.table import PriceArrays, PriceTable
 from interfaces.broker import Posting, Settled
+from schemas.execution import ExecutionModel, flat_costs
 from schemas.market import DatasetInfo
-from schemas.orders import CostModel, Order, Side
+from schemas.orders import Order, Side
 from schemas.tick import Tick
 from trading.account import CAPITAL, CASH
 from trading.orders import OrderIntent, client_order_id
@@ -22,7 +23,7 @@ from trading.orders import OrderIntent, client_order_id
 NYSE = ExchangeCalendar("XNYS")
 DAYS = NYSE.sessions(date(2020, 1, 2), date(2020, 2, 14))
 SYMBOLS = ("AAA", "BBB", "CCC", "LATE")
-FREE = CostModel(commission_bps=Decimal(0), half_spread_bps=Decimal(0), slippage_bps=Decimal(0))
+FREE = flat_costs(commission="0", half_spread="0", slippage="0")
 PAST_CLOSE = timedelta(seconds=1)
 
 
@@ -60,13 +61,13 @@ class Run:
     def __init__(
         self,
         market: PriceTable | None = None,
-        costs: CostModel | None = None,
+        execution: ExecutionModel | None = None,
         *,
         first: int = 1,
         sessions: Sequence[date] = DAYS,
     ) -> None:
         self.market = market or table()
-        self.costs = costs or CostModel()
+        self.execution = execution or ExecutionModel()
         self.sessions = sessions
         self.row = first
         self.ticks: list[Tick] = []
@@ -79,7 +80,7 @@ class Run:
             market=self.market,
             run_key="a" * 64,
             currency="USD",
-            costs=self.costs,
+            execution=self.execution,
         )
 
     @property

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from schemas.errors import InvalidRequest, LimitBreached, UntrustworthyData
+from schemas.execution import flat_costs
 from schemas.ledger import Transaction
-from schemas.orders import CostModel, Side
+from schemas.orders import Side
 from tests.trading.test_fills import order
 from trading.account import (
     CAPITAL,
@@ -43,11 +44,9 @@ def entered(
 class Bookkeeping(RuleBasedStateMachine):
     """Deposits, trades cut and uncut, splits, dividends, draws and repayments in any order."""
 
-    @initialize(costs=st.sampled_from(["0", "2.5", "100"]), per_share=st.sampled_from(["0", "1"]))
-    def start(self, costs: str, per_share: str) -> None:
-        self.costs = CostModel(
-            commission_bps=Decimal(costs), commission_per_share=Decimal(per_share)
-        )
+    @initialize(bps=st.sampled_from(["0", "2.5", "100"]))
+    def start(self, bps: str) -> None:
+        self.execution = flat_costs(commission=bps)
         self.state = AccountState("USD")
         self.tip = Tip()
         self.made: list[Transaction] = []
@@ -106,7 +105,7 @@ class Bookkeeping(RuleBasedStateMachine):
         self.price = price
         placed = order(side, str(quantity))
         reference = Reference(DAY, price, "open")
-        done, fill = fill_order(placed, self.state, reference=reference, costs=self.costs)
+        done, fill = fill_order(placed, self.state, reference=reference, execution=self.execution)
         assert (fill is None) == (done.status in {"rejected", "cancelled"})
         assert done.status != "partially_filled" or done.status_reason
         if fill is None:
@@ -170,9 +169,7 @@ def test_selling_a_part_takes_the_average_cost_and_the_rest_takes_the_rest() -> 
     state, tip, _ = entered(
         AccountState("USD"), Tip(), (Movement(CASH, Decimal(30)), Movement(CAPITAL, Decimal(-30)))
     )
-    costs = CostModel(
-        commission_bps=Decimal(0), half_spread_bps=Decimal(0), slippage_bps=Decimal(0)
-    )
+    execution = flat_costs(commission="0", half_spread="0", slippage="0")
     for side, quantity, price, cash, cost in (
         ("buy", "1", "10", "20.00", "10.00"),
         ("buy", "2", "10", "0.00", "30.00"),
@@ -180,7 +177,7 @@ def test_selling_a_part_takes_the_average_cost_and_the_rest_takes_the_rest() -> 
         ("sell", "2", "5", "23.00", None),
     ):
         reference = Reference(DAY, Decimal(price), "open")
-        _, fill = fill_order(order(side, quantity), state, reference=reference, costs=costs)
+        _, fill = fill_order(order(side, quantity), state, reference=reference, execution=execution)
         assert fill is not None
         state, tip, _ = entered(state, tip, movements_of(fill, state))
         assert state.cash == Decimal(cash)

@@ -10,15 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import MILLIONTH
-from schemas.orders import CostModel
+from schemas.execution import BpsCommission, ExecutionModel, PerShareCommission, flat_costs
 from trading.costs import affordable, charge, fill_price, price_impact, whole
 
 COSTS = st.builds(
-    CostModel,
-    commission_per_share=st.sampled_from([Decimal(0), Decimal("0.005"), Decimal(1)]),
-    commission_bps=st.sampled_from([Decimal(0), Decimal(1), Decimal("2.5"), Decimal(100)]),
-    half_spread_bps=st.just(Decimal(2)),
-    slippage_bps=st.just(Decimal(3)),
+    ExecutionModel,
+    commission=st.builds(
+        PerShareCommission,
+        per_share=st.sampled_from([Decimal(0), Decimal("0.005"), Decimal(1)]),
+    )
+    | st.builds(
+        BpsCommission,
+        bps=st.sampled_from([Decimal(0), Decimal(1), Decimal("2.5"), Decimal(100)]),
+    ),
     fractional=st.booleans(),
 )
 PRICES = st.decimals("0.000001", "500000", places=6)
@@ -30,53 +34,57 @@ def cents(value: Fraction) -> Fraction:
     return Fraction(round(value * 100), 100)
 
 
-@given(costs=COSTS, price=PRICES, quantity=st.decimals("0.000001", "100000", places=6))
+@given(execution=COSTS, price=PRICES, quantity=st.decimals("0.000001", "100000", places=6))
 def test_amount_and_commission_are_each_rounded_once_half_even(
-    costs: CostModel, price: Decimal, quantity: Decimal
+    execution: ExecutionModel, price: Decimal, quantity: Decimal
 ) -> None:
     exact = Fraction(quantity) * Fraction(price)
-    fee = exact * Fraction(costs.commission_bps) / 10_000
-    fee += Fraction(quantity) * Fraction(costs.commission_per_share)
-    found = charge(quantity, price, costs)
+    rate = execution.commission
+    fee = (
+        exact * Fraction(rate.bps) / 10_000
+        if rate.kind == "bps"
+        else Fraction(quantity) * Fraction(rate.per_share)
+    )
+    found = charge(quantity, price, execution)
     assert Fraction(found.amount) == cents(exact)
     assert Fraction(found.commission) == cents(fee)
 
 
-@given(costs=COSTS, price=PRICES, cash=CASH)
+@given(execution=COSTS, price=PRICES, cash=CASH)
 def test_cash_buys_the_largest_quantity_it_covers_and_not_one_step_more(
-    costs: CostModel, price: Decimal, cash: Decimal
+    execution: ExecutionModel, price: Decimal, cash: Decimal
 ) -> None:
-    quantity = affordable(cash, price, costs)
-    step = MILLIONTH if costs.fractional else Decimal(1)
+    quantity = affordable(cash, price, execution)
+    step = MILLIONTH if execution.fractional else Decimal(1)
     assert quantity >= 0
     assert quantity % step == 0
-    assert charge(quantity, price, costs).outlay <= cash
-    assert cash == 0 or charge(quantity + step, price, costs).outlay > cash
+    assert charge(quantity, price, execution).outlay <= cash
+    assert cash == 0 or charge(quantity + step, price, execution).outlay > cash
 
 
 def test_no_cash_buys_nothing() -> None:
     for cash in ("0", "-0.01", "-100"):
-        assert affordable(Decimal(cash), Decimal("0.000001"), CostModel()) == 0
+        assert affordable(Decimal(cash), Decimal("0.000001"), ExecutionModel()) == 0
 
 
-@given(costs=COSTS, price=PRICES)
+@given(execution=COSTS, price=PRICES)
 def test_spread_and_slippage_always_work_against_the_order(
-    costs: CostModel, price: Decimal
+    execution: ExecutionModel, price: Decimal
 ) -> None:
-    paid, received = fill_price(price, "buy", costs), fill_price(price, "sell", costs)
+    paid, received = fill_price(price, "buy", execution), fill_price(price, "sell", execution)
     assert received <= price <= paid
-    assert paid == (price * Decimal("1.0005")).quantize(MILLIONTH, ROUND_HALF_EVEN)
+    assert paid == (price * Decimal("1.0004")).quantize(MILLIONTH, ROUND_HALF_EVEN)
     assert received >= MILLIONTH
 
 
 def test_a_price_never_falls_to_zero_however_large_the_costs() -> None:
-    costs = CostModel(half_spread_bps=Decimal(10_000), slippage_bps=Decimal(10_000))
-    assert fill_price(Decimal(5), "sell", costs) == MILLIONTH
+    execution = flat_costs(half_spread="10000", slippage="10000")
+    assert fill_price(Decimal(5), "sell", execution) == MILLIONTH
 
 
 def test_impact_names_what_spread_and_slippage_took() -> None:
-    costs = CostModel(half_spread_bps=Decimal(2), slippage_bps=Decimal(5))
-    spread, slippage = price_impact(Decimal(100), Decimal(50), costs)
+    execution = flat_costs(half_spread="2", slippage="5")
+    spread, slippage = price_impact(Decimal(100), Decimal(50), execution)
     assert (spread, slippage) == (Decimal("1.00"), Decimal("2.50"))
 
 
@@ -84,5 +92,5 @@ def test_impact_names_what_spread_and_slippage_took() -> None:
     ("fractional", "expected"), [(True, "3.999999"), (False, "3")], ids=["fractional", "whole"]
 )
 def test_quantities_are_cut_down_never_up(fractional: bool, expected: str) -> None:
-    costs = CostModel(fractional=fractional)
-    assert whole(Decimal("3.9999999"), costs) == Decimal(expected)
+    execution = ExecutionModel(fractional=fractional)
+    assert whole(Decimal("3.9999999"), execution) == Decimal(expected)

@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from schemas.account import AccountMark, PositionMark
-from schemas.orders import CostModel, RiskLimits, Side
+from schemas.execution import ExecutionModel, PerShareCommission
+from schemas.orders import Side
+from schemas.risk import RiskLimits
 from tests.trading.samples import FREE
 from trading.gate import CASH_ALLOWANCE, Book, Denial, Rules, check, open_book
 from trading.orders import OrderIntent
@@ -17,7 +19,7 @@ PRICES = {"AAA": Decimal(10), "BBB": Decimal(50)}
 
 def book(
     limits: RiskLimits | None = None,
-    costs: CostModel = FREE,
+    execution: ExecutionModel = FREE,
     *,
     cash: str = "1000.00",
     held: str = "20",
@@ -37,7 +39,7 @@ def book(
         equity=Decimal(cash) + value,
         positions=positions,
     )
-    rules = Rules(limits or RiskLimits(), costs, frozenset({"AAA", "BBB", "LATE"}))
+    rules = Rules(limits or RiskLimits(), execution, frozenset({"AAA", "BBB", "LATE"}))
     return open_book(account, (), prices=PRICES, rules=rules)
 
 
@@ -89,8 +91,8 @@ def test_a_buy_beyond_cash_is_denied_but_for_the_allowance() -> None:
 
 
 def test_costs_count_against_the_cash() -> None:
-    dear = CostModel(commission_per_share=Decimal(5))
-    assert denied(intent("buy", "20", "BBB"), book(costs=dear)).limit == "allow_leverage"
+    dear = ExecutionModel(commission=PerShareCommission(per_share=Decimal(5)))
+    assert denied(intent("buy", "20", "BBB"), book(execution=dear)).limit == "allow_leverage"
 
 
 def test_cash_from_a_working_sell_can_be_spent_and_a_working_buy_has_spent_it() -> None:
@@ -129,11 +131,11 @@ def test_orders_of_a_session_are_counted() -> None:
 
 
 def test_whole_units_only_where_fractions_are_not_traded() -> None:
-    costs = FREE.model_copy(update={"fractional": False})
-    assert denied(intent("buy", "1.5"), book(costs=costs)).limit == "quantity"
-    assert check(intent("buy", "2"), book(costs=costs)) is None
+    execution = FREE.model_copy(update={"fractional": False})
+    assert denied(intent("buy", "1.5"), book(execution=execution)).limit == "quantity"
+    assert check(intent("buy", "2"), book(execution=execution)) is None
     # What a split left may be sold whole.
-    assert check(intent("sell", "19.5"), book(costs=costs, held="19.5")) is None
+    assert check(intent("sell", "19.5"), book(execution=execution, held="19.5")) is None
 
 
 def test_an_empty_account_can_buy_nothing() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.orders import CostModel
+from schemas.execution import ExecutionModel
 from tests.trading.samples import FREE
 from tests.trading.test_gate import book
 from trading.gate import check
@@ -24,9 +24,11 @@ def test_what_is_not_named_is_sold_and_sells_come_first() -> None:
 
 
 def test_a_fully_invested_target_leaves_room_for_costs_and_a_rise() -> None:
-    costs = CostModel()
-    plan = rebalance({"AAA": Decimal("0.5"), "BBB": Decimal("0.5")}, book(costs=costs, held="0"))
-    where = book(costs=costs, held="0")
+    execution = ExecutionModel()
+    plan = rebalance(
+        {"AAA": Decimal("0.5"), "BBB": Decimal("0.5")}, book(execution=execution, held="0")
+    )
+    where = book(execution=execution, held="0")
     spent = sum(where.estimate(intent).outlay for intent in plan.intents)
     assert [intent.symbol for intent in plan.intents] == ["AAA", "BBB"]
     assert spent * (1 + PRICE_ALLOWANCE) <= Decimal(1000)
@@ -48,7 +50,7 @@ def test_at_the_target_nothing_is_done() -> None:
 
 def test_working_orders_count_as_done() -> None:
     for target in ({"BBB": Decimal("0.5")}, {"AAA": Decimal("0.4"), "BBB": Decimal("0.6")}):
-        where = book(costs=CostModel())
+        where = book(execution=ExecutionModel())
         for intent in rebalance(target, where).intents:
             where = where.with_order(intent)
         assert rebalance(target, where).intents == ()
@@ -61,8 +63,8 @@ def test_a_symbol_without_a_price_is_skipped_and_named() -> None:
 
 
 def test_whole_units_are_planned_where_only_those_trade() -> None:
-    costs = FREE.model_copy(update={"fractional": False})
-    plan = rebalance({"AAA": Decimal("0.1"), "BBB": Decimal("0.3")}, book(costs=costs))
+    execution = FREE.model_copy(update={"fractional": False})
+    plan = rebalance({"AAA": Decimal("0.1"), "BBB": Decimal("0.3")}, book(execution=execution))
     assert plan.intents == (
         OrderIntent("AAA", "sell", Decimal(8)),
         OrderIntent("BBB", "buy", Decimal(7)),
@@ -81,7 +83,7 @@ def test_every_planned_order_passes_the_gate_in_turn(
 ) -> None:
     total = max(first + second, Decimal(1))
     targets = {"AAA": first / total, "BBB": second / total}
-    where = book(costs=CostModel(fractional=fractional), cash=cash, held=held)
+    where = book(execution=ExecutionModel(fractional=fractional), cash=cash, held=held)
     for intent in rebalance(targets, where).intents:
         assert check(intent, where) is None
         where = where.with_order(intent)

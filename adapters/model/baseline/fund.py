@@ -73,7 +73,7 @@ def _invest(ask: Ask) -> TradingDecision:
 
 def _raise_cash(ask: Ask, needed: Decimal, cash: Decimal) -> TradingDecision:
     missing = (needed - cash) * MARGIN
-    fractional = bool(ask.tool("trading_get_mode")["costs"]["fractional"])
+    fractional = bool(ask.tool("trading_get_mode")["execution"]["fractional"])
     step = MILLIONTH if fractional else Decimal(1)
     held = ask.tool("trading_get_positions")
     rows = sorted(

@@ -1,0 +1,210 @@
+"""What the risk gate enforces: limits, custom rules, sizing, circuit breakers, the kill switch.
+
+Shares are of equity at the last known closes, as decimals. A limit of None is not enforced.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PlainSerializer, model_validator
+
+from schemas.base import Instant, Message, Money, Symbol
+from schemas.execution import Share
+
+_AS_NUMBER = PlainSerializer(float, return_type=float, when_used="json")
+Multiple = Annotated[Decimal, Field(gt=0, le=100), _AS_NUMBER]
+"""A share of equity that may exceed 1; a number in JSON."""
+Sector = Annotated[str, Field(min_length=1, max_length=40)]
+VarMethod = Literal["historical", "gaussian", "cornish_fisher"]
+Measure = Literal[
+    "order_value",
+    "order_share",
+    "order_quantity",
+    "position_share",
+    "position_value",
+    "sector_share",
+    "gross_share",
+    "net_share",
+    "cash_share",
+    "volume_share",
+    "price_move",
+    "orders_in_session",
+    "drawdown",
+    "day_loss",
+]
+"""What a rule looks at: shares of equity, money, units, or a count; losses as positive decimals."""
+
+
+class TailLimit(Message):
+    """The most that may be lost in a session, with a confidence, as a share of equity."""
+
+    confidence: Literal["0.95", "0.99"] = "0.95"
+    method: VarMethod = "historical"
+    max_var: Share | None = None
+    max_cvar: Share | None = None
+    window: int = Field(default=252, ge=60, le=2520, description="sessions of returns")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.max_var is None and self.max_cvar is None:
+            raise ValueError("give max_var, max_cvar or both")
+        return self
+
+
+class CorrelationLimit(Message):
+    """Names that move together count as one: the weight of an order's cluster is limited."""
+
+    above: Share = Field(default=Decimal("0.7"), description="correlation from which they count")
+    max_share: Share = Field(description="of the name and all held names correlated with it")
+    window: int = Field(default=120, ge=20, le=2520)
+
+
+class Rule(Message):
+    """A rule of one's own.
+
+    Before a trade `reject` denies an order whose measure, as it would be after the fill, is above
+    `max` (or below `min`); `trim` cuts it to what fits. After a trade `check` records a breach.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+    description: str = Field(default="", max_length=200)
+    when: Literal["pre_trade", "post_trade"] = "pre_trade"
+    action: Literal["reject", "trim", "check"] = "reject"
+    measure: Measure
+    max: Decimal | None = None
+    min: Decimal | None = None
+    symbols: tuple[Symbol, ...] = Field(default=(), description="none: all")
+    sectors: tuple[Sector, ...] = Field(default=(), description="none: all")
+    sides: tuple[Literal["buy", "sell"], ...] = Field(default=(), description="none: both")
+    agents: tuple[str, ...] = Field(default=(), description="none: all")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if (self.max is None) == (self.min is None):
+            raise ValueError(f"rule {self.id}: give either max or min")
+        if (self.when == "post_trade") != (self.action == "check"):
+            raise ValueError(
+                f"rule {self.id}: a post_trade rule checks; a pre_trade one rejects or trims"
+            )
+        if self.action == "trim" and not self.measure.startswith(
+            ("order_", "position_", "volume_")
+        ):
+            raise ValueError(f"rule {self.id}: {self.measure} cannot be trimmed to; use reject")
+        return self
+
+
+class Sizing(Message):
+    """How large a position is that an agent asks for without a quantity."""
+
+    method: Literal["fixed", "volatility_target", "kelly", "risk_parity"] = "fixed"
+    share: Share = Field(default=Decimal("0.05"), gt=0, description="fixed: of equity")
+    target_annual: Share = Field(default=Decimal("0.10"), gt=0, description="volatility a year")
+    kelly_fraction: Share = Field(default=Decimal("0.25"), gt=0, description="of full Kelly")
+    window: int = Field(default=120, ge=20, le=2520)
+    cap: Share = Field(default=Decimal("0.25"), gt=0, description="no position is sized above")
+
+
+class BreakerLimits(Message):
+    """When trading stops by itself; losses, drawdowns and shares as positive decimals."""
+
+    mode: Literal["enforce", "record"] = Field(
+        default="enforce", description="`record`: what would have tripped is told, nothing stops"
+    )
+    day_loss_stop: Share | None = Field(default=Decimal("0.02"), description="stop for the day")
+    day_loss_halt: Share | None = Field(default=Decimal("0.03"), description="halt the strategy")
+    portfolio_day_loss_halt: Share | None = Field(default=Decimal("0.05"), description="halt all")
+    drawdown_review: Share | None = Decimal("0.15")
+    drawdown_retire: Share | None = Decimal("0.20")
+    losing_days: int | None = Field(default=10, ge=2, description="in a row: pause for review")
+    max_correlation: Share | None = Field(
+        default=Decimal("0.70"), description="between two strategies"
+    )
+    cusum: float | None = Field(
+        default=7.0, gt=0, description="in deviations: pause to investigate"
+    )
+    cusum_slack: float = Field(default=0.5, ge=0, description="in deviations")
+    cusum_window: int = Field(default=60, ge=20, le=2520, description="sessions of the reference")
+    max_strategies: int | None = Field(default=20, ge=1)
+
+
+BreakerAction = Literal["review", "stop_day", "pause", "halt", "retire", "halt_all"]
+"""Ever harder: a review stops nothing; all others let only what reduces a position pass."""
+
+
+class BreakerEvent(Message):
+    """A breaker that tripped at a mark."""
+
+    breaker: str
+    action: BreakerAction
+    value: float
+    limit: float
+    message: str
+    enforced: bool
+
+
+class RiskLimits(Message):
+    """What the gate enforces before every order, for every venue."""
+
+    max_position_share: Share = Field(default=Decimal(1), gt=0)
+    max_positions: int | None = Field(default=None, gt=0)
+    max_sector_share: Share | None = None
+    sectors: dict[Symbol, Sector] = Field(default_factory=dict[str, str])
+    max_gross_share: Multiple = Field(default=Decimal(1), description="long plus short value")
+    max_net_share: Multiple | None = None
+    min_cash_share: Share = Field(default=Decimal(0), description="the cash reserve")
+    correlation: CorrelationLimit | None = None
+    tail: tuple[TailLimit, ...] = Field(default=(), max_length=6)
+    max_order_share: Multiple = Decimal("1.05")
+    max_order_value: Money | None = Field(default=None, gt=0)
+    max_order_quantity: Decimal | None = Field(default=None, gt=0, le=1_000_000_000)
+    price_collar: Share | None = Field(
+        default=Decimal("0.5"), description="a limit or stop price no further from the last close"
+    )
+    max_price_age_sessions: int | None = Field(
+        default=None, ge=1, description="a last close older than that is no price to trade on"
+    )
+    max_volume_share: Share | None = Field(
+        default=None, description="an order, of the median daily volume of 20 sessions"
+    )
+    max_orders_per_session: Annotated[int, Field(gt=0)] = 200
+    max_orders_per_minute: int | None = Field(default=None, gt=0)
+    max_day_loss: Share | None = Field(
+        default=None, description="beyond it only what reduces a position passes"
+    )
+    max_drawdown: Share | None = Field(
+        default=None, description="from the highest equity; likewise"
+    )
+    restricted: tuple[Symbol, ...] = Field(default=(), description="may be sold, never bought")
+    market_hours: Literal["any", "session_only"] = Field(
+        default="any", description="session_only: no order while the exchange is closed"
+    )
+    allow_short: bool = False
+    allow_leverage: bool = Field(
+        default=False, description="buys beyond the cash, up to max_gross_share"
+    )
+    halted: bool = Field(default=False, description="true: nothing is accepted")
+    rules: tuple[Rule, ...] = Field(default=(), max_length=100)
+    sizing: Sizing | None = None
+    breakers: BreakerLimits = BreakerLimits(mode="record")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [rule.id for rule in self.rules]
+        if len(set(names)) != len(names):
+            raise ValueError("two rules have the same id")
+        if self.max_sector_share is not None and not self.sectors:
+            raise ValueError("max_sector_share needs `sectors`: which symbol belongs to which")
+        if self.max_gross_share > 1 and not (self.allow_leverage or self.allow_short):
+            raise ValueError("a max_gross_share above 1 needs allow_leverage or allow_short")
+        return self
+
+
+class Halt(Message):
+    """The kill switch, on: no order passes any gate until a named person releases it."""
+
+    by: Annotated[str, Field(min_length=1, max_length=80)] = Field(description="who pulled it")
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    since: Instant
+    source: Literal["cli", "api", "file", "breaker"]

@@ -1,0 +1,75 @@
+"""How an order may move from state to state, each move kept with its moment, cause and reason.
+
+An order is a value: a move returns another one. Whoever stores orders moves them by
+compare-and-set on `version`, so of two movers that saw the same order one wins and the other reads
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from schemas.errors import Conflict
+from schemas.orders import ENDED, WORKING, Cause, Order, OrderStatus, Transition
+
+MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+    "intent": frozenset({"denied", "submitted", "cancelled", "expired"}),
+    "denied": frozenset(),
+    "submitted": frozenset({"intent", "accepted", "rejected", "unresolved", *WORKING, *ENDED})
+    - {"denied"},
+    "accepted": frozenset({"partially_filled", "filled", "cancelled", "expired", "rejected"}),
+    "partially_filled": frozenset({"partially_filled", "filled", "cancelled", "expired"}),
+    "unresolved": frozenset({"submitted", "rejected", *WORKING, *ENDED}) - {"denied"},
+    "filled": frozenset(),
+    "cancelled": frozenset(),
+    "rejected": frozenset(),
+    "expired": frozenset(),
+}
+"""Where an order may go. `submitted` goes back to `intent` only when it is known that nothing was
+sent; what was unresolved is found out, never guessed."""
+
+
+def version(order: Order) -> int:
+    """Return what a compare-and-set compares: how often the order has moved."""
+    return len(order.history)
+
+
+def intend(order: Order) -> Order:
+    """Return the order as a wish, before any gate; the first entry of its history."""
+    first = Transition(at=order.placed_as_of, status="intent", cause="agent", reason=None)
+    return order.model_copy(update={"status": "intent", "status_reason": None, "history": (first,)})
+
+
+def move(
+    order: Order,
+    status: OrderStatus,
+    *,
+    at: datetime,
+    cause: Cause,
+    reason: str | None = None,
+    filled: Decimal | None = None,
+) -> Order:
+    """Return the order in its next state; `Conflict` when it cannot go there.
+
+    `filled` are the units filled in all by now; they never become fewer.
+    """
+    if status not in MOVES[order.status]:
+        raise Conflict(
+            f"order {order.client_order_id} is {order.status} and cannot become {status}"
+        )
+    units = order.filled_quantity if filled is None else filled
+    if units < order.filled_quantity:
+        raise Conflict(
+            f"order {order.client_order_id} has {order.filled_quantity} units filled, not {units}"
+        )
+    moved = Transition(at=at, status=status, cause=cause, reason=reason)
+    return order.model_copy(
+        update={
+            "status": status,
+            "status_reason": reason if reason is not None else order.status_reason,
+            "filled_quantity": units,
+            "history": (*order.history, moved),
+        }
+    )

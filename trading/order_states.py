@@ -8,20 +8,22 @@ again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 
 from schemas.errors import Conflict
-from schemas.orders import ENDED, WORKING, Cause, Order, OrderStatus, Transition
+from schemas.orders import ENDED, WORKING, Order, OrderStatus, Transition
+
+_ENDINGS: frozenset[OrderStatus] = ENDED - {"denied"}
+_SENT_BACK: frozenset[OrderStatus] = frozenset({"intent", "unresolved"})
+_RESENT: frozenset[OrderStatus] = frozenset({"submitted"})
 
 MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     "intent": frozenset({"denied", "submitted", "cancelled", "expired"}),
     "denied": frozenset(),
-    "submitted": frozenset({"intent", "accepted", "rejected", "unresolved", *WORKING, *ENDED})
-    - {"denied"},
+    "submitted": WORKING.union(_ENDINGS, _SENT_BACK),
     "accepted": frozenset({"partially_filled", "filled", "cancelled", "expired", "rejected"}),
     "partially_filled": frozenset({"partially_filled", "filled", "cancelled", "expired"}),
-    "unresolved": frozenset({"submitted", "rejected", *WORKING, *ENDED}) - {"denied"},
+    "unresolved": WORKING.union(_ENDINGS, _RESENT),
     "filled": frozenset(),
     "cancelled": frozenset(),
     "rejected": frozenset(),
@@ -42,34 +44,22 @@ def intend(order: Order) -> Order:
     return order.model_copy(update={"status": "intent", "status_reason": None, "history": (first,)})
 
 
-def move(
-    order: Order,
-    status: OrderStatus,
-    *,
-    at: datetime,
-    cause: Cause,
-    reason: str | None = None,
-    filled: Decimal | None = None,
-) -> Order:
+def move(order: Order, to: Transition, *, filled: Decimal | None = None) -> Order:
     """Return the order in its next state; `Conflict` when it cannot go there.
 
     `filled` are the units filled in all by now; they never become fewer.
     """
-    if status not in MOVES[order.status]:
-        raise Conflict(
-            f"order {order.client_order_id} is {order.status} and cannot become {status}"
-        )
+    name = order.client_order_id
+    if to.status not in MOVES[order.status]:
+        raise Conflict(f"order {name} is {order.status} and cannot become {to.status}")
     units = order.filled_quantity if filled is None else filled
     if units < order.filled_quantity:
-        raise Conflict(
-            f"order {order.client_order_id} has {order.filled_quantity} units filled, not {units}"
-        )
-    moved = Transition(at=at, status=status, cause=cause, reason=reason)
+        raise Conflict(f"order {name} has {order.filled_quantity} units filled, not {units}")
     return order.model_copy(
         update={
-            "status": status,
-            "status_reason": reason if reason is not None else order.status_reason,
+            "status": to.status,
+            "status_reason": order.status_reason if to.reason is None else to.reason,
             "filled_quantity": units,
-            "history": (*order.history, moved),
+            "history": (*order.history, to),
         }
     )

@@ -27,9 +27,10 @@ class Broker(Protocol):
     """
 
     def submit(self, order: Order) -> Order:
-        """Hand over an accepted or denied order and return it as recorded.
+        """Hand over an `intent` that passed the gate, or a `denied` order; return it as recorded.
 
-        A denied order is recorded, never worked. `Conflict` when the id exists with other content;
+        The intent comes back `accepted` (or already filled, or `rejected`), with `submitted` and
+        what followed in its history. A denied order is recorded, never worked. `Conflict` when the id exists with other content;
         `InvalidRequest` for terms the venue does not know. A venue that says no is no error: the
         order comes back `rejected` with the reason.
         """

@@ -121,12 +121,15 @@ class Order(Message):
     )
     terms: Terms = MARKET_DAY
     reason: str = Field(max_length=500)
-    status: OrderStatus = "accepted"
+    status: OrderStatus = "intent"
     status_reason: str | None = Field(
         default=None, description="why it was cut, denied, rejected, cancelled or not filled"
     )
     filled_quantity: Annotated[Quantity, Field(ge=0)] = ZERO
     placed_as_of: Instant
+    gate: str | None = Field(
+        default=None, max_length=300, description="what our gate found: the nearest limit, a trim"
+    )
     history: tuple[Transition, ...] = ()
 
     @property

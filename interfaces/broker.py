@@ -30,9 +30,9 @@ class Broker(Protocol):
         """Hand over an `intent` that passed the gate, or a `denied` order; return it as recorded.
 
         The intent comes back `accepted` (or already filled, or `rejected`), with `submitted` and
-        what followed in its history. A denied order is recorded, never worked. `Conflict` when the id exists with other content;
-        `InvalidRequest` for terms the venue does not know. A venue that says no is no error: the
-        order comes back `rejected` with the reason.
+        what followed in its history. A denied order is recorded, never worked. `Conflict` when the
+        id exists with other content; `InvalidRequest` for terms the venue does not know. A venue
+        that says no is no error: the order comes back `rejected` with the reason.
         """
         ...
 

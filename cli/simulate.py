@@ -13,6 +13,7 @@ from cli.doors import Doors, opened, root_of
 from cli.group import DONE
 from cli.output import Json, counted, note, print_json, print_line
 from cli.outputs import prepare, write
+from cli.policy_file import read_policy
 from cli.running import exit_code_of, print_results, run_here, summary
 
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
@@ -43,6 +44,8 @@ _OPTIONS = {
     "cash": "--cash",
     "cadence": "--cadence",
     "seed": "--seed",
+    "execution": "--execution",
+    "limits": "--limits",
 }
 
 
@@ -66,6 +69,12 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     mask: Annotated[bool, typer.Option("--mask", help="Hide names and dates.")] = False,
     data: Annotated[str, typer.Option(help="Data set: see `data coverage`.")] = "bundled",
+    execution: Annotated[
+        Path | None, typer.Option(help="YAML or JSON: fills and costs, as config/execution.yaml.")
+    ] = None,
+    limits: Annotated[
+        Path | None, typer.Option(help="YAML or JSON: the risk gate's limits and rules.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -83,6 +92,8 @@ def simulate(
             "seed": seed,
             "mask": mask,
             "data": data,
+            **({"execution": read_policy(execution)} if execution else {}),
+            **({"limits": read_policy(limits)} if limits else {}),
         }
     )
     with opened(context) as doors:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated
 
-from pydantic import Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from schemas.base import MILLIONTH, plain
+from schemas.base import CENT, MILLIONTH, plain
 from schemas.errors import InvalidRequest
-from schemas.orders import Side
+from schemas.orders import OrderType, Side, Terms, TimeInForce
 from trading.gate import MAX_QUANTITY
 from trading.orders import OrderIntent
 
@@ -43,6 +43,44 @@ KeyArgument = Annotated[
         description="a key of your own: within a session, one key is one order",
     ),
 ]
+OptionalQuantity = Annotated[
+    Number | None,
+    Field(
+        description='units above zero, e.g. "12.5"; leave it out when you give `notional`, or '
+        "where the account sizes positions itself"
+    ),
+]
+PriceArgument = Annotated[Number | None, Field(description="money per unit, above zero")]
+LotsArgument = Annotated[
+    tuple[str, ...],
+    Field(max_length=100, description="sales: lots to close first, as trading_get_lots names them"),
+]
+GroupArgument = Annotated[
+    str | None,
+    Field(
+        max_length=36,
+        description="a name of your own: of all orders with it, the first that fills cancels the "
+        "others",
+    ),
+]
+
+
+class OrderArguments(BaseModel):
+    """What an order asks for beside symbol, side and quantity, as a tool was given it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_type: OrderType = "market"
+    time_in_force: TimeInForce = "day"
+    notional: object = None
+    limit_price: object = None
+    stop_price: object = None
+    trail_amount: object = None
+    trail_share: object = None
+    oco_group: str | None = None
+    lots: tuple[str, ...] = ()
+
+
 WeightsArgument = Annotated[
     dict[str, Number],
     Field(description='target share of equity by symbol, e.g. {"AAPL": "0.25"}; the rest is cash'),
@@ -55,6 +93,41 @@ def read_intent(symbol: str, side: Side, quantity: object) -> OrderIntent:
     if not 0 < units <= MAX_QUANTITY:
         raise InvalidRequest(f"quantity must be above 0 and at most {MAX_QUANTITY}")
     return OrderIntent(read_symbol(symbol), side, units)
+
+
+def read_terms(given: OrderArguments) -> Terms:
+    """Return the terms, checked as a whole; prices are cut to six places, money to the cent."""
+    return Terms(
+        order_type=given.order_type,
+        time_in_force=given.time_in_force,
+        notional=_above_zero(given.notional, "notional", CENT),
+        limit_price=_above_zero(given.limit_price, "limit_price"),
+        stop_price=_above_zero(given.stop_price, "stop_price"),
+        trail_amount=_above_zero(given.trail_amount, "trail_amount"),
+        trail_share=_above_zero(given.trail_share, "trail_share"),
+        oco_group=given.oco_group,
+        lots=given.lots,
+    )
+
+
+def read_exits(take_profit: object, stop_loss: object, *, group: str) -> tuple[Terms, ...]:
+    """Return the terms of a bracket's exits; `group` is the entry's id, on which both wait."""
+    limit, stop = _above_zero(take_profit, "take_profit"), _above_zero(stop_loss, "stop_loss")
+    exits: list[Terms] = []
+    for kind, name, price in (("limit", "limit_price", limit), ("stop", "stop_price", stop)):
+        if price is not None:
+            terms = {"order_type": kind, name: price, "time_in_force": "gtc"}
+            exits.append(Terms.model_validate({**terms, "parent_id": group, "oco_group": group}))
+    return tuple(exits)
+
+
+def _above_zero(given: object, name: str, step: Decimal = MILLIONTH) -> Decimal | None:
+    if given is None:
+        return None
+    value = read_number(given, name).quantize(step, rounding=ROUND_DOWN)
+    if value <= 0:
+        raise InvalidRequest(f"{name} must be above 0")
+    return value
 
 
 def read_targets(weights: Mapping[str, object]) -> dict[str, Decimal]:

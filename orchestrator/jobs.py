@@ -14,8 +14,10 @@ from orchestrator.suspected import refuse_splits
 from orchestrator.universes import universe_used, with_stays, within
 from schemas.base import sha256_of
 from schemas.errors import InvalidRequest, NotFound
+from schemas.execution import ExecutionModel
 from schemas.facts import UniverseStay
 from schemas.jobs import Job, RunProgress, SimulationRequest
+from schemas.risk import RiskLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class Admission:
         default_factory=dict[str, Sequence[UniverseStay]]
     )
     documents: DocumentSource | None = None
+    execution: ExecutionModel = field(default_factory=ExecutionModel)
+    """How orders fill when a request does not say."""
+    limits_for: Callable[[str], RiskLimits] = lambda _: RiskLimits()
+    """What the gate enforces for a model when a request does not say."""
 
 
 def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now: datetime) -> Job:
@@ -40,6 +46,7 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
     model, the data's hash, the code version and, where there are any, the user's own documents
     that the run could find.
     """
+    request = _with_defaults(request, admission)
     if request.mask:
         _refuse_unmaskable(request)
     for model in request.models:
@@ -49,6 +56,7 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
     universe_used(request, market.reach())
     universe = universe_of(request, market)
     sessions = sessions_of(request, market, admission.calendar)
+    _refuse_untradable(request, market)
     exchange = admission.calendar(market.info().calendar)
     refuse_splits(request, market, universe, days=sessions, calendar=exchange)
     runs = tuple(
@@ -61,6 +69,38 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
         for index, model in enumerate(request.models)
     )
     return Job(job_id=job_id, request=request, runs=runs, created_at=now, updated_at=now)
+
+
+def _refuse_untradable(request: SimulationRequest, market: MarketData) -> None:
+    """Refuse policies that need more of a bar than a data set of closes has."""
+    if not market.info().close_only:
+        return
+    execution = request.execution
+    if execution.needs_volume:
+        raise InvalidRequest(
+            f"data set '{request.data}' has closes only, no volume: leave out participation, "
+            "market impact and volume-share slippage, or choose a data set with volume"
+        )
+    if execution.spread.kind == "corwin_schultz":
+        raise InvalidRequest(
+            f"data set '{request.data}' has closes only, no highs and lows to estimate a spread "
+            "from: give a fixed spread, or choose a data set with whole bars"
+        )
+
+
+def _with_defaults(request: SimulationRequest, admission: Admission) -> SimulationRequest:
+    """Fill in what a request leaves to this installation, so that the stored one says it all."""
+    update: dict[str, object] = {}
+    if "execution" not in request.model_fields_set:
+        update["execution"] = admission.execution
+    if "limits" not in request.model_fields_set:
+        own = {model: admission.limits_for(model) for model in request.models}
+        common = own[request.models[0]]
+        update["limits"] = common
+        update["strategy_limits"] = {
+            model: limits for model, limits in own.items() if limits != common
+        }
+    return request.model_copy(update=update) if update else request
 
 
 def _refuse_unmaskable(request: SimulationRequest) -> None:
@@ -94,8 +134,15 @@ def run_key(
 
     `documents` is the digest of the user's own; without any the key is as if there were no folder.
     """
-    identity = {
-        "request": request.model_copy(update={"models": (model,)}),
+    alone = request.model_copy(
+        update={
+            "models": (model,),
+            "limits": request.limits_for(model),
+            "strategy_limits": dict[str, RiskLimits](),
+        }
+    )
+    identity: dict[str, object] = {
+        "request": alone,
         "data_hash": market.info().data_hash,
         "code_version": code_version,
     }

@@ -57,9 +57,7 @@ class ModelSpend:
             Posting(SPENT, due),
             Posting(OWED, self._owed - owed),
         )
-        exchange.post(
-            "model_spend", "Model tokens", tuple(each for each in moved if each.amount)
-        )
+        exchange.post("model_spend", "Model tokens", tuple(each for each in moved if each.amount))
         self._charged, self._owed = total, owed
 
 

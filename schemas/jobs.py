@@ -74,9 +74,17 @@ class SimulationRequest(Message):
     limits: RiskLimits = Field(
         default=RiskLimits(), description="what the gate enforces; config/risk.yaml when left out"
     )
+    strategy_limits: dict[ModelName, RiskLimits] = Field(
+        default_factory=dict[str, RiskLimits],
+        description="limits of one model's own, in place of `limits`",
+    )
     charge_model_spend: bool = Field(
         default=True, description="take what the model's tokens cost out of the account"
     )
+
+    def limits_for(self, model: str) -> RiskLimits:
+        """Return what the gate enforces for one model."""
+        return self.strategy_limits.get(model, self.limits)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -84,6 +92,8 @@ class SimulationRequest(Message):
             raise ValueError("end_date lies before start_date")
         if len(set(self.models)) != len(self.models):
             raise ValueError("a model is named twice")
+        if not set(self.strategy_limits) <= set(self.models):
+            raise ValueError("strategy_limits names a model that is not asked for")
         if self.universe is not None and len(set(self.universe)) != len(self.universe):
             raise ValueError("a symbol of the universe is named twice")
         if self.universe_name is not None and self.universe is not None:

@@ -122,6 +122,16 @@ def _refuse_unmaskable(request: SimulationRequest) -> None:
         )
 
 
+def for_model(request: SimulationRequest, model: str) -> SimulationRequest:
+    """Return the request as it is for one of its models alone."""
+    update = {
+        "models": (model,),
+        "limits": request.limits_for(model),
+        "strategy_limits": dict[str, RiskLimits](),
+    }
+    return request.model_copy(update=update)
+
+
 def run_key(
     request: SimulationRequest,
     model: str,
@@ -134,15 +144,8 @@ def run_key(
 
     `documents` is the digest of the user's own; without any the key is as if there were no folder.
     """
-    alone = request.model_copy(
-        update={
-            "models": (model,),
-            "limits": request.limits_for(model),
-            "strategy_limits": dict[str, RiskLimits](),
-        }
-    )
     identity: dict[str, object] = {
-        "request": alone,
+        "request": for_model(request, model),
         "data_hash": market.info().data_hash,
         "code_version": code_version,
     }

@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from interfaces.broker import Posting, SimulatedExchange
 from schemas.agents import AgentDecision
 from schemas.base import CENT, ZERO
+from schemas.jobs import SimulationRequest
 from schemas.tick import Tick
 
 CASH = "assets:cash"
@@ -59,6 +60,11 @@ class ModelSpend:
         )
         exchange.post("model_spend", "Model tokens", tuple(each for each in moved if each.amount))
         self._charged, self._owed = total, owed
+
+
+def spend_of(request: SimulationRequest, currency: str) -> ModelSpend | None:
+    """Return what charges a run for its model; None where nothing is to be charged."""
+    return ModelSpend() if request.charge_model_spend and currency == CURRENCY else None
 
 
 def _cost(decisions: Iterable[AgentDecision]) -> int:

@@ -26,6 +26,7 @@ from interfaces.model import ChatModel, ToolSession
 from interfaces.store import TickStore
 from orchestrator.graph import TickContext, TickState, in_order
 from orchestrator.loan_life import LoanLife
+from orchestrator.model_spend import ModelSpend
 from schemas.agents import AgentDecision, AgentName, LenderDecision
 from schemas.jobs import Cadence
 from schemas.tick import Event, Tick
@@ -63,6 +64,8 @@ class RunParts:
     graph: Graph
     ticks: TickStore
     loan: LoanLife | None
+    spend: ModelSpend | None = None
+    """None: what the model costs is not taken out of the account."""
 
 
 class Simulation:
@@ -105,6 +108,8 @@ class Simulation:
             nonlocal newest
             for newest in parts.ticks.ticks(plan.run_id):
                 parts.memories.commit(newest.memories)
+                if parts.spend is not None:
+                    parts.spend.restore(newest)
                 yield newest
 
         parts.exchange.restore(committed())
@@ -128,6 +133,8 @@ class Simulation:
         events = self._events(n)
         decisions = await self._decide(n, events)
         memories = parts.memories.take_pending()
+        if parts.spend is not None:
+            parts.spend.charge(decisions, parts.exchange)
         parts.clock.move_to(parts.calendar.closes_at(session) + PAST_CLOSE)
         parts.exchange.settle()
         if parts.loan is not None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from adapters.wiring import RunPorts, System, bait_for, calendar, mask_of, open_tools, run_ports
 from agents.agent import Agent
@@ -26,10 +26,19 @@ from mcp_servers.trading import build_trading_server
 from orchestrator.canaries import Stage, run_canaries
 from orchestrator.downloads import Downloader, DownloadPorts
 from orchestrator.graph import build_graph
-from orchestrator.jobs import Admission, documents_hash, key_now, require_same, sessions_of
+from orchestrator.jobs import (
+    Admission,
+    documents_hash,
+    for_model,
+    key_now,
+    require_same,
+    sessions_of,
+)
 from orchestrator.lease import Lease, job_lease
 from orchestrator.lease_watch import LeaseWatch
 from orchestrator.loan_life import loan_of
+from orchestrator.model_spend import spend_of
+from orchestrator.progress import Reporter, Watch
 from orchestrator.prompt_audit import PromptAudit, Replay, listen_again
 from orchestrator.publish import Prices, Stamp, publish
 from orchestrator.simulation import RunParts, RunPlan, Simulation
@@ -43,10 +52,7 @@ from schemas.risk import RiskLimits
 
 log = logging.getLogger(__name__)
 
-PROGRESS_EVERY_S = 0.5
 IDLE_POLL_S = 0.5
-
-Watch = Callable[[RunProgress], None]
 
 
 def admission_of(system: System) -> Admission:
@@ -208,7 +214,7 @@ class Worker:
             ended = tuple(
                 run
                 if run.state == "completed"
-                else _Reporter(self._system, job, run, watch).end("failed", canaries.alarm)
+                else self._reporter(job, run, watch).end("failed", canaries.alarm)
                 for run in job.runs
             )
             self._publish(job, ended, stops.lease, canaries)
@@ -228,7 +234,7 @@ class Worker:
         return ("failed" if len(failed) == len(done) else "partial"), failed[0].error
 
     def _run_one(self, job: Job, run: RunProgress, stops: _Stops, watch: Watch) -> RunProgress:
-        reporter = _Reporter(self._system, job, run, watch)
+        reporter = self._reporter(job, run, watch)
         try:
             complete = asyncio.run(self._simulate(job, run, stops, reporter))
         except Conflict:
@@ -241,8 +247,11 @@ class Worker:
             return reporter.end("completed")
         return reporter.end("cancelled" if stops.lease.cancelled else "queued")
 
+    def _reporter(self, job: Job, run: RunProgress, watch: Watch) -> Reporter:
+        return Reporter(self._system.store.jobs, self._system.wall, job, run, watch)
+
     async def _simulate(
-        self, job: Job, run: RunProgress, stops: _Stops, reporter: _Reporter
+        self, job: Job, run: RunProgress, stops: _Stops, reporter: Reporter
     ) -> bool:
         async with self._assemble(job, run) as simulation:
             return await simulation.run(on_tick=reporter.tick, should_stop=stops.now)
@@ -286,7 +295,9 @@ class Worker:
             cash=request.cash,
             seed=request.seed,
         )
-        async with open_tools(_servers(system, request, ports, run.run_key)) as offered:
+        async with open_tools(
+            _servers(system, for_model(request, run.model), ports, run.run_key)
+        ) as offered:
             model, tools = _masked(system, job, run, tools=offered, replay=replay)
             yield Simulation(
                 plan,
@@ -301,6 +312,7 @@ class Worker:
                     graph=self._graph,
                     ticks=replay or system.store.ticks,
                     loan=loan_of(request, ports.calendar.on_or_after),
+                    spend=spend_of(request, market.info().currency),
                 ),
             )
 
@@ -366,34 +378,3 @@ def _servers(
         "quantum": build_quantum_server(clock=clock, market=market, sampler=system.sampler),
         "lending": build_lending_server(clock=clock, borrower=request.application, market=market),
     }
-
-
-class _Reporter:
-    """Tells the store (now and then) and the watcher (each tick) where a run stands."""
-
-    def __init__(self, system: System, job: Job, run: RunProgress, watch: Watch) -> None:
-        self._system = system
-        self._job = job
-        self._run = run.model_copy(update={"state": "running", "error": None})
-        self._watch = watch
-        self._next = 0.0
-
-    def tick(self, done: int, session: date) -> None:
-        """Take note of a committed tick."""
-        self._run = self._run.model_copy(update={"sessions_done": done, "last_session": session})
-        self._watch(self._run)
-        if self._system.wall.monotonic() >= self._next:
-            self._store()
-
-    def end(self, state: JobState, error: str | None = None) -> RunProgress:
-        """Store and return the run's last word."""
-        self._run = self._run.model_copy(update={"state": state, "error": error})
-        self._store()
-        self._watch(self._run)
-        return self._run
-
-    def _store(self) -> None:
-        self._next = self._system.wall.monotonic() + PROGRESS_EVERY_S
-        self._system.store.jobs.progress(
-            self._job.job_id, self._job.fence, self._run, now=self._system.wall.now()
-        )

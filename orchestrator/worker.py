@@ -248,7 +248,8 @@ class Worker:
         return reporter.end("cancelled" if stops.lease.cancelled else "queued")
 
     def _reporter(self, job: Job, run: RunProgress, watch: Watch) -> Reporter:
-        return Reporter(self._system.store.jobs, self._system.wall, job, run, watch)
+        jobs, wall = self._system.store.jobs, self._system.wall
+        return Reporter(jobs, wall, job=job, run=run, watch=watch)
 
     async def _simulate(
         self, job: Job, run: RunProgress, stops: _Stops, reporter: Reporter
@@ -295,9 +296,8 @@ class Worker:
             cash=request.cash,
             seed=request.seed,
         )
-        async with open_tools(
-            _servers(system, for_model(request, run.model), ports, run.run_key)
-        ) as offered:
+        servers = _servers(system, for_model(request, run.model), ports, run.run_key)
+        async with open_tools(servers) as offered:
             model, tools = _masked(system, job, run, tools=offered, replay=replay)
             yield Simulation(
                 plan,

@@ -207,4 +207,6 @@ class Halt(Message):
     by: Annotated[str, Field(min_length=1, max_length=80)] = Field(description="who pulled it")
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     since: Instant
-    source: Literal["cli", "api", "file", "breaker"]
+    source: Literal["cli", "api", "file", "breaker", "unknown"] = Field(
+        description="unknown: it could not be found out whether trading is halted"
+    )

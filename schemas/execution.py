@@ -168,22 +168,34 @@ class NoImpact(Message):
 
 
 class AlmgrenChrissImpact(Message):
-    """Linear permanent and temporary impact (Almgren & Chriss 2000), scaled by daily figures.
+    """Permanent and temporary impact (Almgren & Chriss 2000), as measured by Almgren et al. (2005).
 
     With X units against a daily volume V and a daily volatility S, as shares of the price: the
-    permanent part is `gamma`·S·X/V, of which an order pays half; the temporary part is
-    `eta`·S·X/(V·T), T being the part of the session it is worked over.
+    permanent part is `gamma`·S·(X/V)·`inverse_turnover`^¼, linear in X, of which an order pays
+    half; the temporary part is `eta`·S·(X/(V·T))^`exponent`, T being the part of the session it is
+    worked over. The defaults are those of the 2005 paper; an `exponent` of 1 is the linear model of
+    2000.
     """
 
     kind: Literal["almgren_chriss"] = "almgren_chriss"
     gamma: Coefficient = Decimal("0.314")
     eta: Coefficient = Decimal("0.142")
+    exponent: Share = Field(default=Decimal("0.6"), gt=0)
+    inverse_turnover: Annotated[Decimal, _number(0, 1_000_000), _AS_NUMBER] = Field(
+        default=Decimal(1),
+        gt=0,
+        description="shares outstanding ÷ V: 263 for IBM in the paper; 1 leaves the factor out",
+    )
     days: Share = Field(default=Decimal(1), gt=0, description="T")
     window: int = Field(default=20, ge=2, le=252, description="sessions for V and S")
 
 
 class SquareRootImpact(Message):
-    """As `almgren_chriss`, the temporary part being `y`·S·√(X/V) (the square-root law)."""
+    """As `almgren_chriss`, but with `y`·S·√(X/V), the square-root law, for the temporary part.
+
+    It does not depend on the time an order is worked over. `y` is of order 1 and measured for
+    whole orders, their lasting effect included: hence no permanent part by default.
+    """
 
     kind: Literal["square_root"] = "square_root"
     gamma: Coefficient = Decimal(0)

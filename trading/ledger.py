@@ -2,7 +2,7 @@
 
 An entry's hash is the SHA-256 of a JSON array without blanks, UTF-8: [previous hash, transaction
 id, sequence, kind, session, description, position in the transaction, entries in it, account,
-amount, currency, symbol, quantity]. Numbers of the chain are integers, decimals are strings.
+amount, currency, symbol, quantity, lot]. Numbers of the chain are integers, decimals are strings.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from schemas.base import plain
 from schemas.errors import InvalidRequest
 from schemas.ledger import Entry, LedgerFault, Transaction, TransactionKind, Verification
 
-GENESIS = hashlib.sha256(b"alphashield ledger, version 1").hexdigest()
+GENESIS = hashlib.sha256(b"alphashield ledger, version 2").hexdigest()
 """What the first entry of every ledger names as the one before."""
+
+POSITIONS = "assets:positions:"
+"""What the account of a symbol's position begins with."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -55,6 +58,7 @@ class Movement:
     amount: Decimal
     symbol: str | None = None
     quantity: Decimal | None = None
+    lot: str | None = None
 
 
 def transaction_id(scope: str, tick: int, cause: str) -> str:
@@ -83,9 +87,12 @@ def append(tip: Tip, heading: Heading, *, movements: Sequence[Movement]) -> Tran
             currency=heading.currency,
             symbol=movement.symbol,
             quantity=None if movement.quantity is None else movement.quantity + 0,
+            lot=movement.lot,
             previous=previous,
             hash=GENESIS,  # stands in: the validated content is what is hashed
         )
+        if misfit := _misfit(entry):
+            raise InvalidRequest(f"an entry of {heading.description!r} {misfit}")
         previous = _digest(previous, common, entry, position=position, count=len(movements))
         entries.append(entry.model_copy(update={"hash": previous}))
     return Transaction(
@@ -164,6 +171,19 @@ def _first_wrong(transaction: Transaction, expected: Tip) -> tuple[int | None, s
     return None, None
 
 
+def _misfit(entry: Entry) -> str | None:
+    """Say what is wrong with the parts of an entry taken together."""
+    if not entry.account.startswith(POSITIONS):
+        if entry.quantity is None and entry.lot is None:
+            return None
+        return "moves units of a lot on an account that is no position"
+    if entry.symbol != entry.account[len(POSITIONS) :]:
+        return f"on {entry.account} is of {entry.symbol}"
+    if entry.quantity is None or entry.lot is None:
+        return f"on {entry.account} does not say which lot it moves by how many units"
+    return None
+
+
 def _common(heading: Heading, sequence: int) -> tuple[str, int, str, str, str]:
     return (
         heading.transaction_id,
@@ -194,6 +214,7 @@ def _digest(
             entry.currency,
             entry.symbol,
             quantity,
+            entry.lot,
         ]
     )
     return hashlib.sha256(content.encode()).hexdigest()

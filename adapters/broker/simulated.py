@@ -34,6 +34,7 @@ from trading.corporate_actions import (
     PastHoldings,
     Stake,
     book_action,
+    payments_due,
     price_after,
 )
 from trading.fills import Reference, fill_order, settle_order
@@ -110,6 +111,9 @@ class SimulatedBroker:
         view = self._market.view(self._clock.now())
         self._act(view)
         self._acted_at = view.as_of
+        for booking in payments_due(self._state, session):
+            account = booking.movements[-1].account
+            self._append(booking, transaction_id(self._run_key, tick, f"payment:{account}"))
 
     def submit(self, order: Order) -> Order:
         """Record an order once; the same id with other content raises `Conflict`."""
@@ -257,8 +261,9 @@ class SimulatedBroker:
         `rest` are the later ones of the same instrument: the price of the moment is after them.
         """
         symbol, action = applied
-        entitled = self._past.entitled(applied, self._state.held(symbol))
-        if not entitled:
+        holding = self._state.holdings.get(symbol, Holding())
+        entitled = self._past.entitled(applied, holding)
+        if not entitled.lots:
             return None
         price = ZERO
         if action.ratio is not None:
@@ -268,7 +273,6 @@ class SimulatedBroker:
                 raise UntrustworthyData(f"{symbol} is split but has no price")
             price = price_after(rest, last[0], _exact(last[1]))
         step = MILLIONTH if self._execution.fractional else Decimal(1)
-        holding = self._state.holdings.get(symbol, Holding(Decimal(), ZERO))
         return Stake(symbol, holding, entitled, price, step)
 
     def _note(self, transaction: Transaction) -> None:

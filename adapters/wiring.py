@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from adapters.documents.local import LocalDocuments
 from adapters.documents.poisoned import PoisonedFolder
 from adapters.embedder.hashing import HashingEmbedder
 from adapters.keyring import StoredKeyring, load_pepper
+from adapters.kill_switch import StoredKillSwitch, UnreachableHalts
 from adapters.market import poisoned_facts as cast
 from adapters.market.catalog import LocalCatalog
 from adapters.market.files import ImportOptions, import_dataset
@@ -46,7 +47,7 @@ from interfaces.market import MarketData
 from interfaces.model import ChatModel
 from interfaces.sources import Sources
 from schemas.base import to_micro
-from schemas.errors import BadConfiguration, Unavailable
+from schemas.errors import AlphaShieldError, BadConfiguration, Unavailable
 from schemas.facts import UniverseStay
 from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
@@ -61,6 +62,7 @@ __all__ = [
     "calendar",
     "import_dataset",
     "mask_of",
+    "open_kill_switch",
     "open_system",
     "open_tools",
     "ports_of_now",
@@ -79,6 +81,7 @@ class System:
     sources: Sources
     wall: SystemClock
     keyring: StoredKeyring
+    kill_switch: StoredKillSwitch
     documents: LocalDocuments
     embedder: HashingEmbedder
     sampler: SimulatedAnnealing
@@ -221,6 +224,7 @@ def open_system(settings: Settings) -> Generator[System]:
             sources=_sources(settings, catalog, wall),
             wall=wall,
             keyring=StoredKeyring(store.keys, pepper=load_pepper(home / "pepper"), wall=wall),
+            kill_switch=StoredKillSwitch(store.halts, home=home, wall=wall),
             documents=LocalDocuments(home / "documents"),
             embedder=HashingEmbedder(),
             sampler=SimulatedAnnealing(),
@@ -228,6 +232,22 @@ def open_system(settings: Settings) -> Generator[System]:
             universes={name: each.stays for name, each in load_universes().items()},
             code_version=code_version(),
         )
+
+
+@contextmanager
+def open_kill_switch(settings: Settings) -> Generator[StoredKillSwitch]:
+    """Open the kill switch alone; while the store cannot be opened it still has its file."""
+    home, wall = settings.home.resolve(), SystemClock()
+    uri = settings.mongodb_uri.get_secret_value() if settings.mongodb_uri else None
+    with ExitStack() as leaving:
+        try:
+            store = leaving.enter_context(
+                closing(open_store(uri, home, database=settings.database))
+            )
+            halts = store.halts
+        except AlphaShieldError as error:
+            halts = UnreachableHalts(error)
+        yield StoredKillSwitch(halts, home=home, wall=wall)
 
 
 def _sources(settings: Settings, catalog: LocalCatalog, wall: SystemClock) -> Sources:

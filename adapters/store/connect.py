@@ -17,6 +17,7 @@ from adapters.store.calls import NO_ADDRESS, repeated, translated
 from adapters.store.claims import no_room
 from adapters.store.downloads import MongoDownloadStore
 from adapters.store.embedded import EmbeddedServer
+from adapters.store.halts import MongoHaltStore
 from adapters.store.jobs import MongoJobStore
 from adapters.store.keys import MongoKeyStore
 from adapters.store.memories import MongoMemoryStore
@@ -35,6 +36,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "artifacts": artifacts.INDEXES,
     "artifact_pieces": [],
     "keys": keys.INDEXES,
+    "halts": [],
     "memories": memories.INDEXES,
 }
 """Every collection with the indexes its repository declares."""
@@ -49,6 +51,7 @@ class Store:
     ticks: MongoTickStore
     artifacts: MongoArtifactStore
     keys: MongoKeyStore
+    halts: MongoHaltStore
     memories: MongoMemoryStore
     database: str
     uri: str = field(repr=False)  # it may hold a password
@@ -85,6 +88,7 @@ def open_store(uri: str | None, home: Path, *, database: str = "alphashield") ->
             ticks=MongoTickStore(tables["run_heads"], tables["ticks"]),
             artifacts=MongoArtifactStore(tables["artifacts"], tables["artifact_pieces"]),
             keys=MongoKeyStore(tables["keys"]),
+            halts=MongoHaltStore(tables["halts"]),
             memories=MongoMemoryStore(tables["memories"]),
             uri=address,
             database=database,

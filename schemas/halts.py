@@ -1,0 +1,91 @@
+"""Halting and releasing all trading, and what is kept of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from schemas.base import Instant, Message
+from schemas.risk import Halt
+
+LONGEST_REASON = 500
+
+
+def one_line(text: str) -> str:
+    """Return the words without what a terminal or a log would take for more than words."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def _worded(text: str) -> str:
+    words = one_line(text)
+    if not words:
+        raise ValueError("must say something")
+    return words
+
+
+def _named(text: str) -> str:
+    name = one_line(text)
+    if not any(each.isalpha() for each in name):
+        raise ValueError("must be a person's name")
+    return name
+
+
+PersonName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=80),
+    AfterValidator(_named),
+    Field(examples=["Ada Lovelace"]),
+]
+"""Who did it: one line with at least one letter."""
+
+Why = Annotated[
+    str, StringConstraints(min_length=1, max_length=LONGEST_REASON), AfterValidator(_worded)
+]
+"""A reason in one line."""
+
+
+class HaltOrder(Message):
+    """A request to halt all trading."""
+
+    by: PersonName = Field(description="who halts")
+    reason: Why = Field(description="why, for whoever is to release it")
+
+
+class ReleaseOrder(Message):
+    """A request to release the kill switch."""
+
+    by: PersonName = Field(description="who releases")
+
+
+class HaltRecord(Message):
+    """One halt and, once it is over, its release. The newest one without a release is in force."""
+
+    number: int = Field(ge=1, description="halts of an installation are counted")
+    halt: Halt
+    released_by: PersonName | None = None
+    released_at: Instant | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.released_by is None) != (self.released_at is None):
+            raise ValueError("a release has a name and a moment")
+        return self
+
+    @property
+    def in_force(self) -> bool:
+        """Whether nobody has released it."""
+        return self.released_at is None
+
+
+class HaltState(Message):
+    """Whether trading is halted, and what was halted and released before."""
+
+    halted: bool
+    halt: Halt | None = Field(description="what is in force; null: trading is not halted")
+    history: tuple[HaltRecord, ...] = Field(description="newest first")
+
+
+def sentence(halt: Halt) -> str:
+    """Say that trading is halted, by whom, since when and why."""
+    return f"trading is halted by {halt.by} since {halt.since:%Y-%m-%d %H:%M:%S %Z}: {halt.reason}"

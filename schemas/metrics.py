@@ -6,7 +6,9 @@ None, never NaN and never a stand-in zero. Indices count the points of the equit
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from schemas.base import Message
 
@@ -45,6 +47,9 @@ class PerformanceMetrics(Message):
     annual_volatility: float | None = None
     """Sample standard deviation (ddof 1) of the returns times √periods_per_year."""
 
+    downside_deviation: float | None = None
+    """Root mean square of the shortfalls below the risk-free rate, times √periods_per_year."""
+
     sharpe: float | None = None
     """Mean excess return over its sample deviation, per year; None without dispersion."""
 
@@ -54,17 +59,29 @@ class PerformanceMetrics(Message):
     calmar: float | None = None
     """Annual return over the depth of the deepest drawdown; None if the curve never fell."""
 
+    omega: float | None = None
+    """Sum of the returns above the risk-free rate over the sum below; None without a shortfall."""
+
     max_drawdown: float = Field(ge=-1, le=0)
     """Depth of the deepest drawdown: -0.2 is a fall of 20 %."""
 
     drawdown: Drawdown
     """The same drawdown with its peak, trough and recovery."""
 
+    time_under_water: float = Field(ge=0, le=1)
+    """Share of sessions that close below the highest close so far."""
+
     var_95: float
     """Historical 5 % quantile of the returns of a session; a loss is negative."""
 
     cvar_95: float
     """Mean of the returns in the worst 5 % of sessions; a loss is negative."""
+
+    var_99: float
+    """Historical 1 % quantile of the returns of a session; a loss is negative."""
+
+    cvar_99: float
+    """Mean of the returns in the worst 1 % of sessions; a loss is negative."""
 
     skewness: float | None = None
     """Third standardised moment of the returns (population)."""
@@ -84,8 +101,17 @@ class PerformanceMetrics(Message):
     hit_rate: float = Field(ge=0, le=1)
     """Share of sessions with a return above zero."""
 
+    longest_gain_streak: int = Field(ge=0)
+    """Most sessions in a row with a return above zero."""
+
+    longest_loss_streak: int = Field(ge=0)
+    """Most sessions in a row with a return below zero."""
+
+    excess_return_annual: float | None = None
+    """Annual return less the benchmark's; None without benchmark, as all that follow."""
+
     alpha_annual: float | None = None
-    """Jensen's alpha per year, compounded from its mean per session; None without benchmark."""
+    """Jensen's alpha per year, compounded from its mean per session."""
 
     beta: float | None = None
     """Covariance with the benchmark's excess returns over their variance."""
@@ -104,3 +130,66 @@ class PerformanceMetrics(Message):
 
     down_capture: float | None = None
     """The same on sessions when the benchmark fell."""
+
+    active_hit_rate: float | None = Field(default=None, ge=0, le=1)
+    """Share of sessions with a return above the benchmark's."""
+
+
+class DrawdownRow(Drawdown):
+    """One fall among the deepest of a curve; lengths count periods."""
+
+    rank: int = Field(ge=1)
+    """1 is the deepest."""
+
+    periods_to_trough: int = Field(ge=1)
+    """From the peak to the trough."""
+
+    periods_to_recovery: int | None = Field(ge=1)
+    """From the trough to the recovery; None while it is not made good."""
+
+    periods_under_water: int = Field(ge=1)
+    """Points below the peak's level, up to the recovery or the end of the curve."""
+
+
+class UnderWater(Message):
+    """How long and how far a curve stood below its highest point so far."""
+
+    periods: int = Field(ge=0)
+    """Points under water."""
+
+    share: float = Field(ge=0, le=1)
+    """Of all periods."""
+
+    falls: int = Field(ge=0)
+    """Number of falls, the open one included."""
+
+    longest: int = Field(ge=0)
+    """Periods of the longest stay under water."""
+
+    current: int = Field(ge=0)
+    """Periods of the stay that is not over; 0 when the curve ends on its highest level."""
+
+    pain_index: float = Field(ge=0, le=1)
+    """Mean depth over all periods, as a positive decimal."""
+
+    ulcer_index: float = Field(ge=0, le=1)
+    """Root mean square of the depth over all periods."""
+
+
+class RollingSeries(Message):
+    """Figures of the last `window` periods, in columns of equal length."""
+
+    window: int = Field(ge=1)
+    """Periods (or trades) in each figure."""
+
+    indices: tuple[int, ...]
+    """The points of the curve, or the trades, that the values stand at."""
+
+    columns: dict[str, tuple[float | None, ...]]
+    """None before the first full window and where a figure is undefined."""
+
+    @model_validator(mode="after")
+    def _equal_lengths(self) -> Self:
+        if any(len(column) != len(self.indices) for column in self.columns.values()):
+            raise ValueError("columns and indices must have the same length")
+        return self

@@ -14,14 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from quant.metrics import (
-    curve_returns,
-    drawdown,
-    drawdown_curve,
-    performance,
-    rolling_volatility,
-    turnover,
-)
+from quant.drawdowns import drawdown, drawdown_curve
+from quant.metrics import curve_returns, performance, turnover
+from quant.rolling_metrics import rolling_volatility
 from schemas.errors import InvalidRequest
 from schemas.metrics import PerformanceMetrics
 

@@ -8,6 +8,7 @@ halted: a halt may stand there. Nothing is remembered in the process.
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -112,6 +113,7 @@ class MemoryKillSwitch:
 
     def __init__(self) -> None:
         self._records: list[HaltRecord] = []
+        self._lock = threading.Lock()
 
     def halted(self) -> Halt | None:
         """Return why trading is halted, or None."""
@@ -120,20 +122,22 @@ class MemoryKillSwitch:
 
     def pull(self, halt: Halt) -> Halt:
         """Halt trading and return the halt in force."""
-        held = self.halted()
-        if held is None:
-            self._records.append(HaltRecord(number=len(self._records) + 1, halt=halt))
-        return held or halt
+        with self._lock:
+            held = self.halted()
+            if held is None:
+                self._records.append(HaltRecord(number=len(self._records) + 1, halt=halt))
+            return held or halt
 
     def release(self, *, by: str, now: Instant) -> Halt:
         """Release it and return what was in force; `Conflict`, `InvalidRequest`."""
         name = name_of(by)
-        held = self.halted()
-        if held is None:
-            raise Conflict(NO_HALT)
-        released = {"released_by": name, "released_at": now}
-        self._records[-1] = self._records[-1].model_copy(update=released)
-        return held
+        with self._lock:
+            held = self.halted()
+            if held is None:
+                raise Conflict(NO_HALT)
+            released = {"released_by": name, "released_at": now}
+            self._records[-1] = self._records[-1].model_copy(update=released)
+            return held
 
     def history(self, *, limit: int = 50) -> tuple[HaltRecord, ...]:
         """Return the halts so far, newest first."""

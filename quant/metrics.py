@@ -102,6 +102,12 @@ def turnover(
     `traded_value` (T,) is the absolute value of all fills of a session, in the money of `equity`
     (T,). 1.0 means that the whole portfolio was replaced once a year.
     """
+    traded, levels = checked_trading(traded_value, equity)
+    return float(traded.mean() / 2.0 / levels.mean() * periods_per_year)
+
+
+def checked_trading(traded_value: ArrayLike, equity: ArrayLike) -> tuple[Floats, Floats]:
+    """Return both as (T,), or raise InvalidRequest: unequal lengths, negative trading."""
     traded = finite_vector(traded_value, "traded_value")
     levels = finite_vector(equity, "equity")
     require_positive(levels, "equity")
@@ -109,4 +115,4 @@ def turnover(
         raise InvalidRequest("traded_value and equity must have the same number of points.")
     if float(traded.min()) < 0.0:
         raise InvalidRequest("traded_value must not be negative.")
-    return float(traded.mean() / 2.0 / levels.mean() * periods_per_year)
+    return traded, levels

@@ -6,11 +6,14 @@ None, never NaN and never a stand-in zero. Indices count the points of the equit
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import Message
+from schemas.base import Message, Money
+
+IntervalMethod = Literal["percentile", "basic", "bca"]
+"""How the ends of a bootstrap interval are taken from the resamples."""
 
 
 class Drawdown(Message):
@@ -193,3 +196,108 @@ class RollingSeries(Message):
         if any(len(column) != len(self.indices) for column in self.columns.values()):
             raise ValueError("columns and indices must have the same length")
         return self
+
+
+class HoldingPeriods(Message):
+    """How long trades were held, in the unit that was given (days, sessions)."""
+
+    mean: float = Field(ge=0)
+    median: float = Field(ge=0)
+    shortest: float = Field(ge=0)
+    longest: float = Field(ge=0)
+
+
+class TradeStatistics(Message):
+    """What closed trades came to; a trade at exactly zero neither wins nor loses."""
+
+    trades: int = Field(ge=0)
+    wins: int = Field(ge=0)
+    losses: int = Field(ge=0)
+
+    hit_rate: float | None = Field(ge=0, le=1)
+    """Wins over trades; None without trades, as every figure that follows."""
+
+    gross_profit: Money = Field(ge=0)
+    """Sum of the gains."""
+
+    gross_loss: Money = Field(ge=0)
+    """Size of the sum of the losses."""
+
+    net_profit: Money
+
+    profit_factor: float | None
+    """Gross profit over gross loss; None without a loss."""
+
+    expectancy: Money | None
+    """Mean result of a trade."""
+
+    average_win: Money | None
+    average_loss: Money | None
+    """Signed, as `worst`."""
+
+    payoff_ratio: float | None
+    """Size of the average win over the average loss; None without both."""
+
+    best: Money | None
+    worst: Money | None
+
+    longest_win_streak: int = Field(ge=0)
+    """Most wins in a row, in the order the trades were given."""
+
+    longest_loss_streak: int = Field(ge=0)
+
+    current_streak: int
+    """Wins in a row up to the last trade, or losses as a negative number."""
+
+    days_held: HoldingPeriods | None
+    days_held_wins: HoldingPeriods | None
+    days_held_losses: HoldingPeriods | None
+
+
+class Exposure(Message):
+    """How much of the equity was in the market, over all sessions; shares of equity."""
+
+    mean_gross: float = Field(ge=0)
+    """Long plus short value."""
+
+    mean_net: float
+    """Long less short value."""
+
+    mean_long: float = Field(ge=0)
+    mean_short: float = Field(ge=0)
+    """Size of the short value."""
+
+    highest_gross: float = Field(ge=0)
+    highest_net: float
+    lowest_net: float
+
+    invested_share: float = Field(ge=0, le=1)
+    """Share of sessions that end with any position."""
+
+
+class IntervalEstimate(Message):
+    """A figure with the interval that resampling its own history gives it."""
+
+    figure: str
+
+    estimate: float | None
+    """The figure on the history as it was; None where it is undefined."""
+
+    lower: float | None
+    upper: float | None
+    """Ends of the interval; None where the figure is undefined in too many resamples."""
+
+    standard_error: float | None
+    """Sample deviation of the figure over the resamples."""
+
+    confidence: float = Field(gt=0, lt=1)
+    method: IntervalMethod
+    resamples: int = Field(ge=2)
+
+    undefined: int = Field(ge=0)
+    """Resamples in which the figure has no value; they are left out."""
+
+    mean_block: float = Field(ge=1)
+    """Mean length in periods of the blocks that were drawn."""
+
+    seed: int = Field(ge=0)

@@ -11,7 +11,7 @@ from pymongo import IndexModel, MongoClient
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from adapters.store import artifacts, downloads, jobs, keys, memories
+from adapters.store import artifacts, downloads, jobs, keys, memories, orders
 from adapters.store.artifacts import MongoArtifactStore
 from adapters.store.calls import NO_ADDRESS, repeated, translated
 from adapters.store.claims import no_room
@@ -21,6 +21,7 @@ from adapters.store.halts import MongoHaltStore
 from adapters.store.jobs import MongoJobStore
 from adapters.store.keys import MongoKeyStore
 from adapters.store.memories import MongoMemoryStore
+from adapters.store.orders import MongoOrderStore
 from adapters.store.ticks import MongoTickStore
 from schemas.errors import BadConfiguration
 
@@ -38,6 +39,9 @@ INDEXES: dict[str, list[IndexModel]] = {
     "keys": keys.INDEXES,
     "halts": [],
     "memories": memories.INDEXES,
+    "order_accounts": [],
+    "orders": orders.ORDER_INDEXES,
+    "order_fills": orders.FILL_INDEXES,
 }
 """Every collection with the indexes its repository declares."""
 
@@ -53,6 +57,7 @@ class Store:
     keys: MongoKeyStore
     halts: MongoHaltStore
     memories: MongoMemoryStore
+    orders: MongoOrderStore
     database: str
     uri: str = field(repr=False)  # it may hold a password
     _client: MongoClient[dict[str, Any]] = field(repr=False)
@@ -90,6 +95,9 @@ def open_store(uri: str | None, home: Path, *, database: str = "alphashield") ->
             keys=MongoKeyStore(tables["keys"]),
             halts=MongoHaltStore(tables["halts"]),
             memories=MongoMemoryStore(tables["memories"]),
+            orders=MongoOrderStore(
+                tables["order_accounts"], tables["orders"], tables["order_fills"]
+            ),
             uri=address,
             database=database,
             _client=client,

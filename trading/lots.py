@@ -47,7 +47,7 @@ class Part:
 
 def lot_id(session: date, sequence: int) -> str:
     """Name the lot opened by the transaction of that sequence in the ledger."""
-    return f"{session:%Y%m%d}-{sequence}"
+    return f"{session.isoformat().replace('-', '')}-{sequence}"
 
 
 def read_lot_id(name: str) -> tuple[date, int]:

@@ -15,8 +15,11 @@ from schemas.base import Message
 from schemas.errors import InvalidRequest
 from schemas.ledger import Entry, Transaction
 from trading.ledger import GENESIS, Heading, Movement, Tip, append, transaction_id, verify
+from trading.lots import lot_id
 
 DAY = date(2020, 1, 2)
+AAA = "assets:positions:AAA"
+LOT = "20200102-0"
 _M = TypeVar("_M", bound=Message)
 
 
@@ -24,13 +27,20 @@ def ledger(count: int = 5) -> list[Transaction]:
     tip = Tip()
     made: list[Transaction] = []
     for number in range(count):
+        day = DAY + timedelta(days=number)
         movements = (
-            Movement("assets:positions:AAA", Decimal("100.00"), "AAA", Decimal("1.5")),
+            Movement(
+                AAA,
+                Decimal("100.00"),
+                "AAA",
+                Decimal("1.5"),
+                lot_id(day, number),
+            ),
             Movement("assets:cash", Decimal("-100.10")),
             Movement("expenses:commission", Decimal("0.10")),
         )
         name = transaction_id("run", number, "test")
-        heading = Heading(name, "trade", DAY + timedelta(days=number), f"buy, {number}", "USD")
+        heading = Heading(name, "trade", day, f'buy, "{number}" ü', "USD")
         made.append(append(tip, heading, movements=movements))
         tip = tip.after(made[-1])
     return made
@@ -45,29 +55,36 @@ def test_a_sound_ledger_verifies_and_tells_its_size() -> None:
     assert verify([]).ledger_hash == GENESIS
 
 
+def digest(previous: str, said: Transaction, position: int) -> str:
+    """Hash an entry as the module's description says, by the general JSON encoder."""
+    entry = said.entries[position]
+    content = [
+        previous,
+        said.transaction_id,
+        said.sequence,
+        said.kind,
+        said.session.isoformat(),
+        said.description,
+        position,
+        len(said.entries),
+        entry.account,
+        f"{entry.amount:.2f}",
+        entry.currency,
+        entry.symbol,
+        None if entry.quantity is None else f"{entry.quantity:.6f}",
+        entry.lot,
+    ]
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def test_the_hash_can_be_recomputed_from_its_description_alone() -> None:
-    (first, *_) = ledger()
-    previous = hashlib.sha256(b"alphashield ledger, version 1").hexdigest()
-    for position, entry in enumerate(first.entries):
-        content = [
-            previous,
-            first.transaction_id,
-            first.sequence,
-            first.kind,
-            first.session.isoformat(),
-            first.description,
-            position,
-            len(first.entries),
-            entry.account,
-            f"{entry.amount:.2f}",
-            entry.currency,
-            entry.symbol,
-            None if entry.quantity is None else f"{entry.quantity:.6f}",
-        ]
-        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        assert entry.previous == previous
-        assert entry.hash == hashlib.sha256(text.encode()).hexdigest()
-        previous = entry.hash
+    previous = hashlib.sha256(b"alphashield ledger, version 2").hexdigest()
+    for made in ledger():
+        for position, entry in enumerate(made.entries):
+            assert entry.previous == previous
+            assert entry.hash == digest(previous, made, position)
+            previous = entry.hash
 
 
 def test_a_ledger_that_went_through_storage_still_verifies() -> None:
@@ -91,6 +108,27 @@ def test_what_does_not_sum_to_zero_is_never_entered(amounts: tuple[str, ...]) ->
         append(Tip(), Heading("t", "deposit", DAY, "wrong", "USD"), movements=movements)
 
 
+@pytest.mark.parametrize(
+    ("movement", "what"),
+    [
+        (Movement("assets:cash", Decimal("0.001")), "no whole number of 0.01"),
+        (Movement("assets:cash", Decimal("NaN")), "no whole number"),
+        (Movement("assets:cash", Decimal("1e308")), "no whole number"),
+        (Movement(AAA, Decimal(1), "AAA", Decimal("1e-7"), LOT), "no whole number of 0.000001"),
+        (Movement(AAA, Decimal(1), "AAA", Decimal(1)), "how many units of which lot"),
+        (Movement(AAA, Decimal(1), "AAA", None, LOT), "how many units of which lot"),
+        (Movement(AAA, Decimal(1), "BBB", Decimal(1), LOT), "and of BBB"),
+        (Movement(AAA, Decimal(1)), "and of None"),
+        (Movement("assets:cash", Decimal(1), None, Decimal(1)), "no position"),
+        (Movement("assets:cash", Decimal(1), None, None, LOT), "no position"),
+    ],
+)
+def test_a_movement_that_cannot_be_is_never_entered(movement: Movement, what: str) -> None:
+    other = Movement("equity:capital", Decimal(-1))
+    with pytest.raises(InvalidRequest, match=what):
+        append(Tip(), Heading("t", "trade", DAY, "wrong", "USD"), movements=(movement, other))
+
+
 def _other(name: str, value: object) -> object:
     if isinstance(value, Decimal):
         return value + Decimal("0.01")
@@ -99,7 +137,7 @@ def _other(name: str, value: object) -> object:
     if isinstance(value, int):
         return value + 1
     if value is None:
-        return {"symbol": "ZZZ", "quantity": Decimal("1.000000")}[name]
+        return {"symbol": "ZZZ", "quantity": Decimal("1.000000"), "lot": "20200102-0"}[name]
     text = str(value)
     return ("0" if text[0] != "0" else "1") + text[1:]
 
@@ -160,3 +198,82 @@ def test_a_ledger_cut_at_its_end_is_found_by_the_hash_a_tick_keeps() -> None:
     fault = verify(made[:-1], tip=made[-1].entries[-1].hash).fault
     assert fault is not None
     assert "ends here" in fault.what
+
+
+def forged(made: list[Transaction], number: int, **change: object) -> list[Transaction]:
+    """Alter a transaction and hash the whole chain anew, as somebody could who knows how."""
+    made = [*made]
+    made[number] = made[number].model_copy(update=change)
+    previous = GENESIS
+    for place, each in enumerate(made):
+        entries: list[Entry] = []
+        for position, entry in enumerate(each.entries):
+            said = each.model_copy(update={"entries": (*entries, *each.entries[position:])})
+            links = {"previous": previous, "hash": digest(previous, said, position)}
+            entries.append(entry.model_copy(update=links))
+            previous = entries[-1].hash
+        made[place] = each.model_copy(update={"entries": tuple(entries)})
+    return made
+
+
+def test_a_chain_forged_without_a_change_is_the_chain() -> None:
+    assert forged(ledger(), 2) == ledger()
+
+
+SALE: dict[str, object] = {
+    "quantity": Decimal("-1.500000"),
+    "amount": Decimal("-100.00"),
+    "lot": "20200102-0",
+}
+BACK: dict[str, object] = {"amount": Decimal("99.90")}
+SAME: dict[str, object] = {}
+
+
+@pytest.mark.promise("ledger-tamper")
+@pytest.mark.parametrize(
+    ("changes", "entry", "what"),
+    [
+        (({"lot": "20200102-7"}, SAME), 0, "never opened"),
+        (({"lot": "20200102-0"} | SALE, BACK), None, None),
+        ((SALE | {"quantity": Decimal("-1.600000")}, BACK), 0, "more of the lot 20200102-0"),
+        ((SALE | {"amount": Decimal("-99.00")}, {"amount": Decimal("98.90")}), 0, "leaves 1.00"),
+        (({"lot": None}, SAME), 0, "which lot"),
+        (({"quantity": None}, SAME), 0, "which lot"),
+        (({"symbol": "BBB"}, SAME), 0, "of BBB"),
+        ((SAME, {"quantity": Decimal("1.000000")}), 1, "no position"),
+        ((SAME, {"lot": "20200102-0"}), 1, "no position"),
+        (({"amount": Decimal("100.01")}, SAME), None, "sum to zero"),
+        (({"currency": "EUR"}, SAME), None, "one currency"),
+    ],
+)
+def test_what_cannot_be_is_found_even_in_a_chain_hashed_anew(
+    changes: tuple[dict[str, object], ...], entry: int | None, what: str | None
+) -> None:
+    made = ledger()
+    entries = list(made[2].entries)
+    for position, change in enumerate(changes):
+        entries[position] = entries[position].model_copy(update=change)
+    fault = verify(forged(made, 2, entries=tuple(entries))).fault
+    if what is None:
+        assert fault is None
+        return
+    assert fault is not None
+    assert (fault.transaction, fault.entry) == (2, entry)
+    assert what in fault.what
+
+
+@pytest.mark.promise("ledger-tamper")
+def test_a_transaction_entered_twice_is_found_though_the_chain_is_sound() -> None:
+    made = ledger()
+    fault = verify(forged(made, 3, transaction_id=made[1].transaction_id)).fault
+    assert fault is not None
+    assert (fault.transaction, fault.what) == (3, "an earlier transaction has the same id")
+
+
+@pytest.mark.promise("ledger-tamper")
+def test_a_transaction_emptied_of_its_entries_is_found() -> None:
+    made = ledger()
+    made[1] = made[1].model_copy(update={"entries": ()})
+    fault = verify(made).fault
+    assert fault is not None
+    assert fault.transaction == 1

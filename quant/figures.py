@@ -54,13 +54,14 @@ class Sample:
     returns, levels and market are terms of `stretches`: matrices for rows, series for windows.
 
     returns : simple returns, T ≥ 1 in a stretch.
-    levels : the curve of each stretch in any unit, above zero; T+1 in a stretch.
+    levels : the curve of each stretch in any unit, above zero; T+1 in a stretch. None for rows
+        that were put together from returns: they are compounded where a figure needs levels.
     market : the benchmark's returns on the same periods, or None.
     """
 
     stretches: Rows
     returns: Floats
-    levels: Floats
+    levels: Floats | None
     market: Floats | None
     conventions: Conventions
 
@@ -87,9 +88,18 @@ class Sample:
         return self.market
 
     @cached_property
+    def curve(self) -> Floats:
+        """The levels, as terms of T+1."""
+        if self.levels is not None:
+            return self.levels
+        compounded = np.ones((len(self.returns), self.returns.shape[1] + 1))
+        np.cumprod(1.0 + self.returns, axis=1, out=compounded[:, 1:])
+        return compounded
+
+    @cached_property
     def growth(self) -> Floats:
         """Last level over first."""
-        first, last = self.stretches.ends(self.levels)
+        first, last = self.stretches.ends(self.curve)
         return last / first
 
     @cached_property
@@ -121,7 +131,7 @@ class Sample:
     @cached_property
     def deepest(self) -> Floats:
         """The deepest fall of the levels, negative."""
-        return self.stretches.deepest_fall(self.levels)
+        return self.stretches.deepest_fall(self.curve)
 
     @cached_property
     def tails(self) -> Tails:

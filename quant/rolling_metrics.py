@@ -51,7 +51,7 @@ def rolling_metrics(
     windows = Sample(
         Windows(whole.periods - window + 1),
         returns=whole.returns[0],
-        levels=whole.levels[0],
+        levels=whole.curve[0],
         market=None if whole.market is None else whole.market[0],
         conventions=whole.conventions,
     )

@@ -7,19 +7,16 @@ and the days it was held. A rolling figure at trade i is of the last `window` tr
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from quant.amounts import MOST, as_money, exact_sum
 from quant.arrays import Floats, finite_vector
 from quant.figures import ratio
 from quant.stretches import Rows, Windows
-from schemas.base import to_cents
 from schemas.errors import InvalidRequest
 from schemas.metrics import HoldingPeriods, TradeStatistics
-
-_MOST = 9e16  # what an int64 of minor units holds
 
 
 def trade_statistics(gains: ArrayLike, days_held: ArrayLike) -> TradeStatistics:
@@ -45,16 +42,16 @@ def trade_statistics(gains: ArrayLike, days_held: ArrayLike) -> TradeStatistics:
         wins=wins,
         losses=losses,
         hit_rate=wins / count if count else None,
-        gross_profit=_money(profit),
-        gross_loss=_money(loss),
-        net_profit=_money(math.fsum(results)),
+        gross_profit=as_money(profit),
+        gross_loss=as_money(loss),
+        net_profit=as_money(math.fsum(results)),
         profit_factor=_quotient(profit, loss),
-        expectancy=_money(math.fsum(results) / count) if count else None,
-        average_win=None if average_win is None else _money(average_win),
-        average_loss=None if average_loss is None else _money(average_loss),
+        expectancy=as_money(math.fsum(results) / count) if count else None,
+        average_win=None if average_win is None else as_money(average_win),
+        average_loss=None if average_loss is None else as_money(average_loss),
         payoff_ratio=_quotient(average_win, average_loss and -average_loss),
-        best=_money(float(results.max())) if count else None,
-        worst=_money(float(results.min())) if count else None,
+        best=as_money(float(results.max())) if count else None,
+        worst=as_money(float(results.min())) if count else None,
         longest_win_streak=_longest(won),
         longest_loss_streak=_longest(lost),
         current_streak=_current(won) - _current(lost),
@@ -108,8 +105,8 @@ def _trades(gains: ArrayLike, days_held: ArrayLike) -> tuple[Floats, Floats]:
         raise InvalidRequest("gains and days_held must have the same length.")
     if held.size and float(held.min()) < 0.0:
         raise InvalidRequest("days_held must not be negative.")
-    if math.fsum(np.minimum(np.abs(results), 2 * _MOST)) > _MOST:
-        raise InvalidRequest(f"gains must not come to more than {_MOST:g}.")
+    if exact_sum(np.abs(results)) > MOST:
+        raise InvalidRequest(f"gains must not come to more than {MOST:g}.")
     return results, held
 
 
@@ -118,10 +115,6 @@ def _quotient(numerator: float | None, denominator: float | None) -> float | Non
         return None
     quotient = numerator / denominator
     return quotient if math.isfinite(quotient) else None
-
-
-def _money(amount: float) -> Decimal:
-    return to_cents(Decimal(repr(amount))) + 0  # no negative zero
 
 
 def _holding(held: Floats) -> HoldingPeriods | None:

@@ -1,26 +1,121 @@
-"""`audit`: what a model was sent, searched for real names, tickers and dates."""
+"""`audit`: what a model was sent, and how each trade came about."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from cli.group import REFUSED
+from cli.doors import opened
+from cli.group import FAILED, REFUSED
 from cli.output import Json, counted, print_json, print_line, print_table
 
 if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from orchestrator.prompt_audit import PromptAudit
 
 Listen = Callable[[str], "Sequence[PromptAudit]"]
+JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="As `jobs list` shows it.")]
+_PROMPTS = "prompts"
 _SHOWN = 20
 
 
-def command(listen: Listen) -> Callable[..., None]:
-    """Return the command; `listen` repeats the runs of a job, or one run, and takes them down."""
+class _Audits(TyperGroup):
+    """The group's commands; what is none of them is a job or run whose prompts are searched."""
 
-    def audit(
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read `audit JOB_ID` as `audit prompts JOB_ID`."""
+        if not any(word in self.commands or word == "--help" for word in args[:1]):
+            args = [_PROMPTS, *args]
+        return super().parse_args(ctx, args)
+
+
+def group(listen: Listen) -> typer.Typer:
+    """Return the commands; `listen` repeats the runs of a job, or one run, and takes them down."""
+    app = typer.Typer(
+        cls=_Audits,
+        help="What models were sent, and how each trade came about. `audit JOB_ID` is `audit "
+        "prompts JOB_ID`.",
+    )
+    app.command(_PROMPTS)(_prompts(listen))
+    app.command()(trade)
+    app.command()(trades)
+    return app
+
+
+def trade(
+    context: typer.Context,
+    job_id: JobId,
+    order_id: Annotated[
+        str, typer.Argument(metavar="ORDER_ID", help="As `audit trades` shows it; or its start.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show how a trade came about: data, memories, model, proposal, gate, order, fills, ledger.
+
+    Exit code 5: the ledger is not as it was written where the trade is booked.
+    """
+    from orchestrator.explain import explain_trade, find_order
+
+    with opened(context) as doors:
+        job = doors.jobs.get(job_id)
+        run, whole_id = find_order(job, order_id, doors.ticks)
+        chain = explain_trade(job, run, whole_id, doors.ticks)
+    if as_json:
+        print_json(chain)
+    else:
+        from cli.trade_chain import print_chain  # it needs the schemas: `--help` does not
+
+        print_chain(chain, model=run.model)
+    if not all(each.verified for each in chain.ledger):
+        raise typer.Exit(FAILED)
+
+
+def trades(context: typer.Context, job_id: JobId, as_json: Json = False) -> None:
+    """List the orders of a job with their ids, in the order they were placed."""
+    from orchestrator.explain import list_trades
+    from schemas.base import plain
+
+    with opened(context) as doors:
+        rows = list_trades(doors.jobs.get(job_id), doors.ticks)
+    if as_json:
+        print_json({"job_id": job_id, "trades": rows})
+        return
+    print_table(
+        "",
+        (
+            "order",
+            "model",
+            "session",
+            "side",
+            ">units",
+            "symbol",
+            "status",
+            ">amount",
+            ">costs",
+            ">gain",
+        ),
+        (
+            (
+                row.order_id,
+                row.model,
+                row.session,
+                row.side,
+                plain(row.quantity),
+                row.symbol,
+                row.status,
+                row.amount,
+                row.costs,
+                row.realised_gain,
+            )
+            for row in rows
+        ),
+    )
+
+
+def _prompts(listen: Listen) -> Callable[..., None]:
+    def prompts(
         name: Annotated[
             str, typer.Argument(metavar="RUN_ID|JOB_ID", help="As `jobs show` gives it.")
         ],
@@ -40,7 +135,7 @@ def command(listen: Listen) -> Callable[..., None]:
         if any(each.findings for each in audits):
             raise typer.Exit(REFUSED)
 
-    return audit
+    return prompts
 
 
 def _print(audit: PromptAudit) -> None:

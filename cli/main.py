@@ -56,7 +56,7 @@ def _listen(name: str) -> tuple[PromptAudit, ...]:
         return Worker(system, name=_worker_name()).audit(name)
 
 
-app.command()(audit.command(_listen))
+app.add_typer(audit.group(_listen), name="audit")
 
 
 @app.callback()

@@ -190,6 +190,7 @@ class ActionWriter:
             new_units=action.new_units,
             old_units=action.old_units,
             cash=action.cash,
+            pay_date=action.pay_date,
             new_symbol=action.new_symbol,
             known_time=action.known_time,
             action_id=action.action_id,

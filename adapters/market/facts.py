@@ -44,6 +44,7 @@ ACTIONS = pa.schema(
         pa.field("new_units", pa.decimal128(19, 6)),
         pa.field("old_units", pa.decimal128(19, 6)),
         pa.field("cash", pa.decimal128(19, 6)),
+        pa.field("pay_date", pa.date32()),
         pa.field("new_symbol", pa.string()),
         pa.field("withdrawn", pa.bool_()),
         pa.field("inferred", pa.bool_()),
@@ -109,6 +110,10 @@ SCHEMAS: dict[str, pa.Schema] = {
     "documents": DOCUMENTS,
 }
 
+LATER_COLUMNS: dict[str, frozenset[str]] = {"actions": frozenset({"pay_date"})}
+"""Columns that tables stored by earlier versions lack: null there, and no part of a data set's
+hash where nothing is in them."""
+
 NEVER = 2**62
 """A moment, in microseconds, that does not come."""
 
@@ -126,6 +131,16 @@ class Facts:
 
     def __getitem__(self, kind: str) -> pa.Table:
         return self._tables[kind]
+
+
+def in_schema(kind: str, table: pa.Table) -> pa.Table:
+    """Return a stored table in the schema of its kind; columns it was stored without are null."""
+    schema = SCHEMAS[kind]
+    for name in LATER_COLUMNS.get(kind, frozenset()) - set(table.column_names):
+        place = schema.get_field_index(name)
+        nothing = pa.nulls(table.num_rows, schema.field(name).type)
+        table = table.add_column(place, schema.field(name), nothing)
+    return table.cast(schema)
 
 
 def table_of(kind: str, rows: Iterable[Message]) -> pa.Table:

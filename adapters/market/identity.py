@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from adapters.market.compiled import plain
-from adapters.market.facts import SCHEMAS, Facts
+from adapters.market.facts import LATER_COLUMNS, SCHEMAS, Facts
 from adapters.market.segments import Segment, Source, merged
 from adapters.market.table import PriceArrays
 from schemas.base import sha256_of
@@ -27,7 +27,7 @@ def dataset_hash(arrays: PriceArrays, facts: Facts) -> str:
 
     Without facts it is the hash of the prices alone. The order of the facts does not matter.
     """
-    kinds = {kind: _facts_digest(facts[kind]) for kind in SCHEMAS if facts[kind].num_rows}
+    kinds = {kind: _facts_digest(kind, facts[kind]) for kind in SCHEMAS if facts[kind].num_rows}
     prices = arrays.digest()
     return sha256_of({"prices": prices, "facts": kinds}) if kinds else prices
 
@@ -63,8 +63,10 @@ def _words(table: pa.Table, name: str) -> tuple[str, ...]:
     return tuple(sorted(pc.unique(table.column(name)).cast(pa.string()).to_pylist()))
 
 
-def _facts_digest(table: pa.Table) -> str:
-    bare = plain(table).drop_columns(["stored_time"])
+def _facts_digest(kind: str, table: pa.Table) -> str:
+    later = LATER_COLUMNS.get(kind, frozenset())
+    empty = [name for name in sorted(later) if table.column(name).null_count == table.num_rows]
+    bare = plain(table).drop_columns(["stored_time", *empty])
     bare = bare.sort_by([(name, "ascending") for name in bare.column_names])
     digest = hashlib.sha256()
     for name, column in zip(bare.column_names, bare.columns, strict=True):

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from adapters.market.facts import SCHEMAS
+from adapters.market.facts import SCHEMAS, in_schema
 from adapters.market.table import PriceArrays
 from schemas.base import Instant, Message, Sha256
 from schemas.errors import UntrustworthyData
@@ -82,7 +82,7 @@ def read_segment(folder: Path, segment: Segment) -> Iterator[pa.Table]:
     with pa.memory_map(str(folder / segment.file)) as source:
         reader = parquet.ParquetFile(source)
         for group in range(reader.num_row_groups):
-            yield reader.read_row_group(group).cast(SCHEMAS[segment.kind])
+            yield in_schema(segment.kind, reader.read_row_group(group))
 
 
 def check_segment(folder: Path, segment: Segment) -> None:

@@ -49,6 +49,7 @@ class StatedAction:
     new_units: Decimal | None
     old_units: Decimal | None
     cash: Decimal | None
+    pay_date: date | None
     new_symbol: str | None
     known_time: datetime | None
     action_id: str | None
@@ -145,6 +146,7 @@ class SideTables:
             raise _Refused("cash is missing")
         if cash is not None and (cash < 0 or (kind == "cash_dividend" and cash == 0)):
             raise _Refused("cash is not above zero")
+        paid = kind == "cash_dividend" and line["pay_date"]
         return StatedAction(
             line=line.number,
             source=self.paths["actions"].name,
@@ -154,6 +156,7 @@ class SideTables:
             new_units=new,
             old_units=old,
             cash=None if wants is False else cash,
+            pay_date=self._day(line, "pay_date") if paid else None,
             new_symbol=_symbol(line["new_symbol"]) if kind == "ticker_change" else None,
             known_time=_moment(line),
             action_id=line["action_id"][:80] or None,

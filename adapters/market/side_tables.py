@@ -26,6 +26,7 @@ _COLUMNS: dict[str, dict[str, list[str]]] = {
         "new_units": ["newunits", "newrate", "newshares", "new", "splitto"],
         "old_units": ["oldunits", "oldrate", "oldshares", "old", "splitfrom"],
         "cash": ["cash", "cashamount", "amount", "dividend", "rate", "value"],
+        "pay_date": ["paydate", "paymentdate", "payabledate", "payable", "paid"],
         "new_symbol": ["newsymbol", "newticker"],
         "known_time": [*_KNOWN, "announcementdate", "declarationdate", "declareddate"],
         "action_id": ["actionid", "id"],

@@ -139,7 +139,9 @@ def _cash_dividend(row: Mapping[str, Any], asked: Question) -> list[_Draft]:
     if to_micro(cash) == 0:
         return []
     rank = (row.get("special") is True, f"{cash:030.9f}")
-    return [replace(_dated(row, asked, "cash_dividend", {"cash": to_micro(cash)}), rank=rank)]
+    paid = _day(row, "payable_date", asked) if row.get("payable_date") else None
+    terms = {"cash": to_micro(cash), "pay_date": paid}
+    return [replace(_dated(row, asked, "cash_dividend", terms), rank=rank)]
 
 
 def _name_change(row: Mapping[str, Any], asked: Question) -> list[_Draft]:

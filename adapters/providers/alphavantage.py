@@ -95,6 +95,7 @@ class AlphaVantage:
                     kind="cash_dividend",
                     ex_date=ex_date,
                     cash=to_micro(cash),
+                    pay_date=_perhaps_day(row.get("payment_date")),
                 )
         for row in self._rows("SPLITS", symbol):
             ex_date = self._day(row.get("effective_date"))

@@ -412,7 +412,20 @@ def test_what_is_paid_weeks_after_its_ex_date_is_found_and_known_on_the_eve(
     [dividend] = provider.actions("AAPL", date(2024, 2, 9), date(2024, 2, 9))
     assert dividend.known_time == datetime(2024, 2, 9, 5, tzinfo=UTC)
     assert dividend.action_id == "AAPL:cash_dividend:2024-02-09"
+    assert dividend.pay_date == date(2024, 2, 15)
     assert list(provider.actions("AAPL", date(2024, 2, 10), END)) == []
+
+
+def test_a_dividend_without_a_pay_date_has_none_and_one_that_is_no_date_is_distrusted(
+    provider: Alpaca, data: AlpacaData
+) -> None:
+    for said in (None, ""):
+        data.actions["cash_dividends"] = [{**DIVIDEND, "payable_date": said}]
+        (dividend,) = actions(provider)
+        assert dividend.pay_date is None
+    data.actions["cash_dividends"] = [{**DIVIDEND, "payable_date": "soon"}]
+    with pytest.raises(UntrustworthyData, match="payable_date that is none: soon"):
+        actions(provider)
 
 
 def test_what_was_booked_before_its_ex_date_was_known_by_then_and_an_end_only_afterwards(

@@ -254,6 +254,7 @@ def test_a_dividend_is_known_from_the_end_of_the_day_it_was_declared(
         date(2024, 2, 8),
         Decimal("1.66"),
     )
+    assert dividend.pay_date == date(2024, 3, 9)
     assert dividend.known_time == datetime(2024, 1, 31, 5, tzinfo=UTC)
     assert (split.kind, split.new_units, split.old_units) == ("split", 1, 15)
     assert split.known_time == datetime(2024, 3, 1, 5, tzinfo=UTC)

@@ -11,21 +11,17 @@ import logging
 import threading
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from adapters.halt_file import FILE, HaltFile
 from interfaces.clock import WallClock
 from interfaces.kill_switch import HaltStore
 from schemas.base import Instant
-from schemas.errors import AlphaShieldError, Conflict, InvalidRequest, Unavailable
-from schemas.halts import LONGEST_REASON, HaltRecord, PersonName, sentence
+from schemas.errors import AlphaShieldError, Conflict, Unavailable
+from schemas.halts import LONGEST_REASON, HaltRecord, person, sentence
 from schemas.risk import Halt
-from schemas.validation import sentence_of
 
 log = logging.getLogger(__name__)
 
 NO_HALT = "trading is not halted"
-_NAME: TypeAdapter[str] = TypeAdapter(PersonName)
 
 
 class StoredKillSwitch:
@@ -60,7 +56,7 @@ class StoredKillSwitch:
 
         The file goes first: whoever dies then leaves the record, which halts by itself.
         """
-        name = name_of(by)
+        name = person(by)
         record = self._record()
         if record is None:
             raise Conflict(NO_HALT)
@@ -130,7 +126,7 @@ class MemoryKillSwitch:
 
     def release(self, *, by: str, now: Instant) -> Halt:
         """Release it and return what was in force; `Conflict`, `InvalidRequest`."""
-        name = name_of(by)
+        name = person(by)
         with self._lock:
             held = self.halted()
             if held is None:
@@ -165,13 +161,3 @@ class UnreachableHalts:
     def release(self, number: int, *, by: str, now: Instant) -> bool:  # noqa: ARG002  # likewise
         """Raise `Unavailable`."""
         raise Unavailable(str(self._why)) from self._why
-
-
-def name_of(by: str) -> str:
-    """Return the name as it is kept; `InvalidRequest` when it is none."""
-    try:
-        return _NAME.validate_python(by)
-    except ValidationError as error:
-        raise InvalidRequest(
-            f"only a named person releases the kill switch; by: {sentence_of(error)}"
-        ) from error

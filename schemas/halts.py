@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from schemas.base import Instant, Message
+from schemas.errors import InvalidRequest
 from schemas.risk import Halt
+from schemas.validation import sentence_of
 
 LONGEST_REASON = 500
 
@@ -38,6 +47,8 @@ PersonName = Annotated[
     Field(examples=["Ada Lovelace"]),
 ]
 """Who did it: one line with at least one letter."""
+
+_PERSON: TypeAdapter[str] = TypeAdapter(PersonName)
 
 Why = Annotated[
     str, StringConstraints(min_length=1, max_length=LONGEST_REASON), AfterValidator(_worded)
@@ -84,6 +95,14 @@ class HaltState(Message):
     halted: bool
     halt: Halt | None = Field(description="what is in force; null: trading is not halted")
     history: tuple[HaltRecord, ...] = Field(description="newest first")
+
+
+def person(by: str) -> str:
+    """Return the name of who releases, as it is kept; `InvalidRequest` when it is none."""
+    try:
+        return _PERSON.validate_python(by)
+    except ValidationError as error:
+        raise InvalidRequest(f"only a named person releases; by: {sentence_of(error)}") from error
 
 
 def sentence(halt: Halt) -> str:

@@ -1,8 +1,8 @@
 """Lots: what a position is made of, each opened at one moment for one cost, and which go first.
 
 Units and cost are signed: a short lot has negative units and a negative cost, which is what was
-received for it. Whatever is divided is divided in order: each part is rounded half-even to the
-cent of what is left then, and the last part takes the rest, so parts always sum to the whole.
+received for it. A part of a lot takes its share of the cost that is left, rounded half-even to the
+cent, and the last part takes the rest, so that parts always sum to the whole.
 """
 
 from __future__ import annotations
@@ -82,12 +82,16 @@ def share_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
 
 
 def split_amount(amount: Decimal, weights: Sequence[Decimal]) -> Iterator[Decimal]:
-    """Yield an amount's shares by weight; the last takes the rest. Weights are above zero."""
-    left, of = amount, sum(weights, Decimal())
+    """Yield an amount's shares by weight (above zero): they sum to it, each is within a cent.
+
+    What all up to a share come to is rounded, not the share.
+    """
+    whole, upto, given = sum(weights, Decimal()), Decimal(), ZERO
     for weight in weights:
-        share = share_of(left, weight, of)
-        yield share
-        left, of = left - share, of - weight
+        upto += weight
+        reached = share_of(amount, upto, whole)
+        yield reached - given
+        given = reached
 
 
 def cents(value: Fraction) -> Decimal:

@@ -34,7 +34,12 @@ Measure = Literal[
     "drawdown",
     "day_loss",
 ]
-"""What a rule looks at: shares of equity, money, units, or a count; losses as positive decimals."""
+"""What a rule looks at: shares of equity, money, units, or a count; losses as positive decimals.
+
+Of the order and, as they would be after it, of its symbol's position, its symbol's sector and the
+portfolio; `volume_share` is of the median daily volume, `price_move` the return of the symbol's
+last session (a fall is negative).
+"""
 
 
 class TailLimit(Message):
@@ -88,10 +93,14 @@ class Rule(Message):
             raise ValueError(
                 f"rule {self.id}: a post_trade rule checks; a pre_trade one rejects or trims"
             )
-        if self.action == "trim" and not self.measure.startswith(
-            ("order_", "position_", "volume_")
-        ):
-            raise ValueError(f"rule {self.id}: {self.measure} cannot be trimmed to; use reject")
+        sized = self.measure.startswith(("order_", "position_", "volume_"))
+        if self.action == "trim" and (not sized or self.max is None):
+            raise ValueError(
+                f"rule {self.id}: only an order's, a position's or a volume's max can be trimmed "
+                f"to; reject what {self.measure} forbids"
+            )
+        if self.when == "post_trade" and self.measure.startswith(("order_", "volume_")):
+            raise ValueError(f"rule {self.id}: after a trade there is no {self.measure}")
         return self
 
 
@@ -150,7 +159,10 @@ class RiskLimits(Message):
     max_position_share: Share = Field(default=Decimal(1), gt=0)
     max_positions: int | None = Field(default=None, gt=0)
     max_sector_share: Share | None = None
-    sectors: dict[Symbol, Sector] = Field(default_factory=dict[str, str])
+    sectors: dict[Symbol, Sector] = Field(
+        default_factory=dict[str, str],
+        description="which symbol belongs to which; config/sectors.yaml where a limit needs them",
+    )
     max_gross_share: Multiple = Field(default=Decimal(1), description="long plus short value")
     max_net_share: Multiple | None = None
     min_cash_share: Share = Field(default=Decimal(0), description="the cash reserve")
@@ -176,13 +188,20 @@ class RiskLimits(Message):
     max_drawdown: Share | None = Field(
         default=None, description="from the highest equity; likewise"
     )
-    restricted: tuple[Symbol, ...] = Field(default=(), description="may be sold, never bought")
+    restricted: tuple[Symbol, ...] = Field(
+        default=(), description="what is held of them may be reduced, never added to"
+    )
     market_hours: Literal["any", "session_only"] = Field(
         default="any", description="session_only: no order while the exchange is closed"
     )
     allow_short: bool = False
     allow_leverage: bool = Field(
         default=False, description="buys beyond the cash, up to max_gross_share"
+    )
+    initial_margin_share: Share = Field(
+        default=Decimal("0.5"),
+        gt=0,
+        description="of what is bought on credit or sold short, to be covered by equity",
     )
     halted: bool = Field(default=False, description="true: nothing is accepted")
     rules: tuple[Rule, ...] = Field(default=(), max_length=100)
@@ -194,8 +213,6 @@ class RiskLimits(Message):
         names = [rule.id for rule in self.rules]
         if len(set(names)) != len(names):
             raise ValueError("two rules have the same id")
-        if self.max_sector_share is not None and not self.sectors:
-            raise ValueError("max_sector_share needs `sectors`: which symbol belongs to which")
         if self.max_gross_share > 1 and not (self.allow_leverage or self.allow_short):
             raise ValueError("a max_gross_share above 1 needs allow_leverage or allow_short")
         return self

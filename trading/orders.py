@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 
-from schemas.orders import Side
+from schemas.orders import MARKET_DAY, Side, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class OrderIntent:
     symbol: str
     side: Side
     quantity: Decimal
+    terms: Terms = MARKET_DAY
 
 
 def client_order_id(

@@ -1,0 +1,177 @@
+"""What a book comes to: exposures, cash, margin, tails; each the worse of what may yet happen."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+
+from quant.tail_risk import TailLoss, tail_loss
+from schemas.base import ZERO
+from schemas.risk import CorrelationLimit, TailLimit
+from trading.gate.book import NONE, Book
+
+
+def units_at_risk(book: Book, symbol: str) -> Decimal:
+    """Return the most units that may be held or short once all has filled or not."""
+    low, high = book.reach(symbol)
+    return max(high, -low)
+
+
+def position_value(book: Book, symbol: str) -> Decimal:
+    """Return the largest value the position may have at the last close, short or long."""
+    return units_at_risk(book, symbol) * book.prices[symbol]
+
+
+def exposures(book: Book) -> dict[str, Decimal]:
+    """Return every position's largest value at the last closes."""
+    if not book.waiting_buys and not book.waiting_sells:
+        return {s: abs(units) * book.prices[s] for s, units in book.projected.items() if units}
+    found = {symbol: position_value(book, symbol) for symbol in book.projected}
+    return {symbol: value for symbol, value in found.items() if value}
+
+
+def gross(book: Book) -> Decimal:
+    """Return long plus short value."""
+    return sum(exposures(book).values(), NONE)
+
+
+def net(book: Book) -> Decimal:
+    """Return long less short value, whichever way it may come out larger, without its sign."""
+    low = high = NONE
+    for symbol in book.projected:
+        fewest, most = book.reach(symbol)
+        low += fewest * book.prices[symbol]
+        high += most * book.prices[symbol]
+    return max(high, -low)
+
+
+def sector_value(book: Book, sector: str) -> Decimal:
+    """Return long plus short value of a sector."""
+    sectors = book.rules.limits.sectors
+    return sum(
+        (value for symbol, value in exposures(book).items() if sectors.get(symbol) == sector), NONE
+    )
+
+
+def free_cash(book: Book) -> Decimal:
+    """Return the cash that is nobody else's: what it takes to buy back what is short is kept."""
+    owed = NONE
+    for symbol, units in book.projected.items():
+        # A waiting sale brings its own money when it fills.
+        short = -(units + book.waiting_sells.get(symbol, NONE))
+        if short > 0:
+            owed += short * book.prices[symbol]
+    return book.cash - owed
+
+
+def margin_needed(book: Book) -> Decimal:
+    """Return the equity that the positions ask for.
+
+    All of what is long, or its margin where buying on credit is allowed; the margin of what is
+    short. Source: the initial margin of Regulation T, which asks for one half.
+    """
+    limits = book.rules.limits
+    margin = limits.initial_margin_share
+    long_part = margin if limits.allow_leverage else Decimal(1)
+    needed = NONE
+    for symbol in book.projected:
+        low, high = book.reach(symbol)
+        ends = max(high * long_part, -low * margin)
+        needed += ends * book.prices[symbol]
+    return needed
+
+
+def cluster_value(book: Book, symbol: str, limit: CorrelationLimit) -> tuple[Decimal, str] | str:
+    """Return the largest cluster that the symbol is in, and whose it is.
+
+    A cluster is a name and all held names that move with it: correlated from `above` on where both
+    are held on the same side, from -`above` down where one is short. What is not known to be
+    uncorrelated counts. Every cluster that the symbol is in is looked at, not only its own.
+    """
+    risk = book.rules.risk
+    if risk is None:
+        return "no past returns are given"
+    if symbol not in risk.columns:
+        return f"no returns of {symbol} are known"
+    held = exposures(book)
+    names = [name for name in held if name in risk.columns]
+    if symbol not in held:
+        return NONE, symbol
+    columns = [risk.columns[name] for name in names]
+    matrix = risk.correlations(limit.window)[np.ix_(columns, columns)]
+    sides = np.array([1.0 if book.projected[name] >= 0 else -1.0 for name in names])
+    together = ~(matrix * np.outer(sides, sides) < float(limit.above))
+    of_symbol = together[names.index(symbol)]
+    # Names without any history are in every cluster: it is not known that they are not.
+    unknown = sum((value for name, value in held.items() if name not in risk.columns), NONE)
+    best, centre = NONE, symbol
+    floats = np.array([float(held[name]) for name in names])
+    sums = np.where(of_symbol, together @ floats, -np.inf)
+    for index in np.flatnonzero(sums >= sums.max() * (1 - 1e-9)):
+        value = sum((held[n] for n, yes in zip(names, together[index], strict=True) if yes), NONE)
+        if value > best:
+            best, centre = value, names[index]
+    return best + unknown, centre
+
+
+def portfolio_tail(book: Book, limit: TailLimit) -> TailLoss | str:
+    """Return what the portfolio may lose in a session, as a share of equity.
+
+    Its positions of now, at the last closes, in every session of the window. Where orders may fill
+    or not, the worse of both. In words why it cannot be told.
+    """
+    risk = book.rules.risk
+    if risk is None:
+        return "no past returns are given"
+    if book.equity <= 0:
+        return "there is no equity"
+    worst: TailLoss | None = None
+    for values in _ends(book):
+        if not values:
+            continue
+        outcomes = risk.outcomes(values, limit.window)
+        if isinstance(outcomes, str):
+            return outcomes
+        found = tail_loss(
+            outcomes / float(book.equity), confidence=float(limit.confidence), method=limit.method
+        )
+        worst = found if worst is None else _worse(worst, found)
+    return worst or TailLoss(0.0, 0.0, limit.method)
+
+
+def _ends(book: Book) -> list[dict[str, float]]:
+    """Positions' values once all has filled, and with the waiting orders of one side alone."""
+    prices = book.prices
+    found = [{s: float(u * prices[s]) for s, u in book.projected.items() if u}]
+    if book.waiting_buys or book.waiting_sells:
+        reach = {symbol: book.reach(symbol) for symbol in book.projected}
+        found += [
+            {s: float(low * prices[s]) for s, (low, _) in reach.items() if low},
+            {s: float(high * prices[s]) for s, (_, high) in reach.items() if high},
+        ]
+    return found
+
+
+def _worse(one: TailLoss, other: TailLoss) -> TailLoss:
+    return TailLoss(
+        max(one.var, other.var),
+        max(one.expected_shortfall, other.expected_shortfall),
+        one.method,
+        one.note or other.note,
+    )
+
+
+def losses(book: Book) -> tuple[Decimal, Decimal] | None:
+    """Return day loss and drawdown as shares; None when no history of equity is given."""
+    history = book.moment.equity
+    if history is None:
+        return None
+    return history.day_loss(book.equity), history.drawdown(book.equity)
+
+
+def share_of(value: Decimal, book: Book) -> Decimal:
+    """Return money as a share of equity; without equity anything is infinitely much."""
+    if book.equity > 0:
+        return value / book.equity
+    return Decimal("Infinity") if value > 0 else ZERO

@@ -25,16 +25,20 @@ def client_order_id(
 ) -> str:
     """Derive an order's id: 32 hex digits that depend on nothing random.
 
-    `scope` is the run key or the account; `sequence` tells the agent's orders of a tick apart.
+    `scope` is the run key or the account; `sequence` tells the agent's orders of a tick apart. What
+    an order asks for beside symbol and side is part of it where it is no plain market order.
     """
-    parts = [scope, tick, agent, intent.symbol, intent.side, sequence]
-    content = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+    parts: list[object] = [scope, tick, agent, intent.symbol, intent.side, sequence]
+    if intent.terms != MARKET_DAY:
+        parts.append(intent.terms.model_dump(mode="json", exclude_defaults=True))
+    return _digest(parts)
 
 
 def keyed_order_id(scope: str, tick: int, agent: str, *, key: str) -> str:
     """Derive the id of an order with a client's own key: within a session one key is one order."""
-    content = json.dumps(
-        [scope, tick, agent, "key", key], ensure_ascii=False, separators=(",", ":")
-    )
+    return _digest([scope, tick, agent, "key", key])
+
+
+def _digest(parts: list[object]) -> str:
+    content = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]

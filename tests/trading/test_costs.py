@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.base import MILLIONTH
 from schemas.execution import BpsCommission, ExecutionModel, PerShareCommission, flat_costs
-from trading.costs import affordable, charge, fill_price, price_impact, whole
+from trading.execution.costs import affordable, charge, fill_price, price_impact, whole
 
 COSTS = st.builds(
     ExecutionModel,
@@ -43,7 +43,7 @@ def test_amount_and_commission_are_each_rounded_once_half_even(
     fee = (
         exact * Fraction(rate.bps) / 10_000
         if rate.kind == "bps"
-        else Fraction(quantity) * Fraction(rate.per_share)
+        else min(Fraction(quantity) * Fraction(rate.per_share), exact)
     )
     found = charge(quantity, price, execution)
     assert Fraction(found.amount) == cents(exact)

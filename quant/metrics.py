@@ -8,6 +8,7 @@ What each figure is, and by whose convention, is said in `quant.figures`.
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,8 +17,10 @@ from quant.arrays import Floats, finite_vector, require_positive
 from quant.drawdowns import drawdown, under_water
 from quant.figures import Conventions, Sample, chosen_figures, evaluate
 from quant.stretches import Rows
+from quant.tail_risk import tail_loss
 from schemas.errors import InvalidRequest
-from schemas.metrics import PerformanceMetrics
+from schemas.metrics import PerformanceMetrics, TailRisk
+from schemas.risk import VarMethod
 
 _WIDEST = 1e60
 
@@ -57,7 +60,30 @@ def performance(
             "periods_per_year": periods_per_year,
             "drawdown": drawdown(equity),
             "time_under_water": under_water(equity).share,
+            "tail_risk": tail_risk(sample.returns[0]),
         }
+    )
+
+
+def tail_risk(returns: ArrayLike) -> tuple[TailRisk, ...]:
+    """Measure the tails of (T,) returns as the risk gate does, by each method, at 95 and 99 %.
+
+    Empty for a single return. Losses are positive.
+    """
+    values = finite_vector(returns, "returns")
+    if len(values) < 2:
+        return ()
+    return tuple(
+        TailRisk(
+            confidence=confidence,
+            method=method,
+            used=loss.method,
+            var=loss.var,
+            cvar=loss.expected_shortfall,
+        )
+        for confidence in (0.95, 0.99)
+        for method in get_args(VarMethod)
+        for loss in [tail_loss(values, confidence=confidence, method=method)]
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.base import Message, Money
+from schemas.risk import VarMethod
 
 IntervalMethod = Literal["percentile", "basic", "bca"]
 """How the ends of a bootstrap interval are taken from the resamples."""
@@ -30,6 +31,24 @@ class Drawdown(Message):
 
     recovery_index: int | None = None
     """The first later point at or above the peak's level; None while it is not made good."""
+
+
+class TailRisk(Message):
+    """What may be lost in a session, as the risk gate measures it: a loss is positive.
+
+    The gate's historical figures count n·p sessions exactly and do not interpolate, so they may
+    differ in the third digit from `var_95` and its like, which follow empyrical.
+    """
+
+    confidence: float = Field(ge=0.5, lt=1)
+    method: VarMethod
+
+    used: VarMethod
+    """The method that gave the figures, where the one asked for has none here."""
+
+    var: float
+    cvar: float
+    """Expected shortfall: the mean of what lies beyond."""
 
 
 class PerformanceMetrics(Message):
@@ -91,6 +110,9 @@ class PerformanceMetrics(Message):
 
     excess_kurtosis: float | None = None
     """Fourth standardised moment of the returns minus 3 (population)."""
+
+    tail_risk: tuple[TailRisk, ...] = ()
+    """The same tails by the risk gate's methods; empty for a single return."""
 
     tail_ratio: float | None = None
     """Size of the 95 % quantile over the size of the 5 % quantile of the returns."""

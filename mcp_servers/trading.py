@@ -6,9 +6,8 @@ it denies goes there to be recorded. Nobody else hands orders to a broker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, get_args
 
@@ -20,26 +19,34 @@ from interfaces.clock import Clock
 from interfaces.market import MarketData
 from mcp_servers.toolkit import READ, REMOVE, WRITE, add_tool, new_server
 from mcp_servers.trading_arguments import (
+    GroupArgument,
     KeyArgument,
+    LotsArgument,
+    MoneyArgument,
     Number,
-    QuantityArgument,
+    OptionalQuantity,
+    OrderArguments,
+    PriceArgument,
     ReasonArgument,
     SymbolArgument,
+    TrailArgument,
     WeightsArgument,
-    read_intent,
+    read_exits,
     read_number,
     read_reason,
+    read_symbol,
     read_targets,
+    read_terms,
 )
-from schemas.base import MILLIONTH, plain, to_micro
-from schemas.errors import BadConfiguration, NotFound
+from mcp_servers.trading_desk import NO_GUARD, Desk, Guard, Wish, as_limit, as_placed
+from schemas.base import MILLIONTH, plain
+from schemas.errors import BadConfiguration
 from schemas.execution import ExecutionModel
-from schemas.orders import Order, Side
+from schemas.orders import OrderType, Side, TimeInForce
 from schemas.risk import RiskLimits
 from schemas.trading import (
     AccountAnswer,
     Holdings,
-    LimitBroken,
     ModeAnswer,
     OrderColumns,
     PlacedOrder,
@@ -49,8 +56,8 @@ from schemas.trading import (
     SkippedSymbol,
     TradingMode,
 )
-from trading.gate import Book, Denial, Rules, check, open_book
-from trading.orders import OrderIntent, client_order_id, keyed_order_id
+from trading.execution.words import execution_assumptions
+from trading.gate import Rules, examine
 from trading.rebalance import MIN_ORDER, rebalance
 
 _INSTRUCTIONS = (
@@ -58,12 +65,9 @@ _INSTRUCTIONS = (
     "session, at prices not known yet, plus costs. Every order passes a risk gate first."
 )
 _RULES = (
-    "An order fills at the session's open, or at its close where the data has closes only.",
-    "The price is moved against it by half the spread and slippage; commission is added.",
     "Sells fill before buys; their cash can be spent in the same session.",
     "A buy that exceeds the cash at the fill is cut to what the cash buys.",
-    "There is no borrowing and no short selling.",
-    "An order that has not filled in its session is cancelled.",
+    "What has not filled of a day order when its session ends has expired.",
 )
 
 
@@ -78,17 +82,19 @@ def build_trading_server(
     tick: Callable[[], int],
     agent: str = "client",
     mode: str,
+    guard: Guard = NO_GUARD,
 ) -> MCPServer:
     """Build the server of one account; `scope` is the run key or the account's name.
 
-    `costs` are what the broker charges, for estimates. An unknown `mode` raises
+    `execution` is how the broker fills and what it charges, for estimates; `guard` what stands
+    over the account beside its limits. An unknown `mode` raises
     `BadConfiguration`.
     """
     known = {str(each): each for each in get_args(TradingMode)}
     if mode not in known:
         raise BadConfiguration(f"trading mode {mode!r} is none of {', '.join(sorted(known))}")
     rules = Rules(limits, execution, frozenset(market.info().symbols))
-    desk = _Desk(clock, market, broker, rules, scope=scope, tick=tick, agent=agent)
+    desk = Desk(clock, market, broker, rules, scope=scope, tick=tick, agent=agent, guard=guard)
     tools = _Tools(desk, known[mode])
     server = new_server("trading", _INSTRUCTIONS)
     for function, title, kind in (
@@ -106,70 +112,10 @@ def build_trading_server(
     return server
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """Gate and broker together: the only place an intent becomes an order."""
-
-    clock: Clock
-    market: MarketData
-    broker: Broker
-    rules: Rules
-    scope: str
-    tick: Callable[[], int]
-    agent: str
-
-    def book(self, symbols: Iterable[str]) -> Book:
-        """Return the book with the last closes of these symbols and of all working orders."""
-        orders = self.broker.orders()
-        view = self.market.view(self.clock.now())
-        prices: dict[str, Decimal] = {}
-        for symbol in {*symbols, *(order.symbol for order in orders)} & self.rules.tradable:
-            with suppress(NotFound):  # of a universe it is to enter later: as unknown as any
-                last = view.last_close(symbol)
-                if last is not None:
-                    prices[symbol] = to_micro(last[1])
-        rules = replace(self.rules, listed=frozenset(view.symbols()))
-        return open_book(self.broker.account(), orders, prices=prices, rules=rules)
-
-    def place(
-        self, intent: OrderIntent, book: Book, *, reason: str, client_key: str | None = None
-    ) -> tuple[PlacedOrder, Book]:
-        """Pass the gate, hand the order to the broker, and return it with the book after it."""
-        placed = self.broker.orders()
-        sequence = sum(order.agent == self.agent for order in placed)
-        if client_key is None:
-            order_id = client_order_id(
-                self.scope, self.tick(), self.agent, intent=intent, sequence=sequence
-            )
-        else:
-            order_id = keyed_order_id(self.scope, self.tick(), self.agent, key=client_key)
-        order = Order(
-            client_order_id=order_id,
-            agent=self.agent,
-            sequence=sequence,
-            session=self.broker.session(),
-            symbol=intent.symbol,
-            side=intent.side,
-            quantity=intent.quantity,
-            reason=reason,
-            placed_as_of=self.clock.now(),
-        )
-        if any(each.client_order_id == order_id for each in placed):
-            return _placed(self.broker.submit(order), None), book  # the same call once more
-        denial = check(intent, book)
-        if denial is None:
-            return _placed(self.broker.submit(order), None), book.with_order(intent)
-        denied = order.model_copy(update={"status": "denied", "status_reason": denial.message})
-        # Denials are recorded too, but a model that never stops must not fill the tick with them.
-        if len(placed) < 2 * self.rules.limits.max_orders_per_session:
-            denied = self.broker.submit(denied)
-        return _placed(denied, denial), replace(book, orders=book.orders + 1)
-
-
 class _Tools:
     """The tools; their docstrings are what a model reads."""
 
-    def __init__(self, desk: _Desk, mode: TradingMode) -> None:
+    def __init__(self, desk: Desk, mode: TradingMode) -> None:
         self._desk = desk
         self._mode: TradingMode = mode
 
@@ -186,13 +132,13 @@ class _Tools:
             halted=rules.limits.halted,
             limits=rules.limits,
             execution=rules.execution,
-            rules=_RULES,
+            rules=(*_filling(rules, self._desk.market), *_RULES, *_borrowing(rules.limits)),
         )
 
     async def get_account(self) -> AccountAnswer:
         """Show cash, equity and holdings at the last known closes, holdings in columns."""
         mark = self._desk.broker.account()
-        working = sum(order.status == "accepted" for order in self._desk.broker.orders())
+        working = sum(order.is_working for order in self._desk.broker.orders())
         return AccountAnswer(
             session=self._desk.broker.session(),
             marked_at=mark.session,
@@ -225,50 +171,108 @@ class _Tools:
         )
 
     async def preview_order(
-        self, symbol: SymbolArgument, side: Side, quantity: QuantityArgument
+        self,
+        symbol: SymbolArgument,
+        side: Side,
+        quantity: OptionalQuantity = None,
+        *,
+        order_type: OrderType = "market",
+        time_in_force: TimeInForce = "day",
+        notional: MoneyArgument = None,
+        limit_price: PriceArgument = None,
+        stop_price: PriceArgument = None,
+        trail_amount: PriceArgument = None,
+        trail_share: TrailArgument = None,
     ) -> PreviewAnswer:
         """Say whether an order would pass the gate and what it would come to at the last known
         close plus costs. Nothing is placed.
         """
-        intent = read_intent(symbol, side, quantity)
-        book = self._desk.book([intent.symbol])
-        denial = check(intent, book)
+        terms = read_terms(
+            OrderArguments(
+                order_type=order_type,
+                time_in_force=time_in_force,
+                notional=notional,
+                limit_price=limit_price,
+                stop_price=stop_price,
+                trail_amount=trail_amount,
+                trail_share=trail_share,
+            )
+        )
+        book = self._desk.book([read_symbol(symbol)])
+        intent = self._desk.intent(read_symbol(symbol), side, quantity, terms=terms, book=book)
+        verdict = examine(intent, book)
         if intent.symbol not in book.prices:
             return PreviewAnswer(
                 accepted=False,
-                denied=_limit(denial),
+                denied=as_limit(verdict.denial),
                 symbol=intent.symbol,
                 side=side,
                 quantity=intent.quantity,
             )
-        cost = book.estimate(intent)
+        passed = replace(intent, quantity=verdict.quantity)
+        cost = book.estimate(passed)
         return PreviewAnswer(
-            accepted=denial is None,
-            denied=_limit(denial),
+            accepted=verdict.denial is None,
+            denied=as_limit(verdict.denial),
             symbol=intent.symbol,
             side=side,
-            quantity=intent.quantity,
+            quantity=passed.quantity,
             last_close=book.prices[intent.symbol],
             amount=cost.amount,
             commission=cost.commission,
-            cash_after=book.with_order(intent).cash,
+            cash_after=book.with_order(passed).cash,
         )
 
     async def place_order(
         self,
         symbol: SymbolArgument,
         side: Side,
-        quantity: QuantityArgument,
-        reason: ReasonArgument,
+        quantity: OptionalQuantity = None,
+        reason: ReasonArgument = "",
         *,
+        order_type: OrderType = "market",
+        time_in_force: TimeInForce = "day",
+        notional: MoneyArgument = None,
+        limit_price: PriceArgument = None,
+        stop_price: PriceArgument = None,
+        trail_amount: PriceArgument = None,
+        trail_share: TrailArgument = None,
+        take_profit: PriceArgument = None,
+        stop_loss: PriceArgument = None,
+        oco_group: GroupArgument = None,
+        lots: LotsArgument = (),
         client_key: KeyArgument = None,
     ) -> PlacedOrder:
-        """Place an order for the current session. The answer is `accepted`, or `denied` with the
-        limit and by how much. It fills later, at a price nobody knows yet.
+        """Place an order. The answer is `accepted`, or `denied` with the limit and by how much. It
+        fills later, at a price nobody knows yet.
+
+        `order_type` limit needs limit_price, stop needs stop_price, stop_limit both, trailing_stop
+        one of trail_amount and trail_share. `time_in_force`: day, gtc (until cancelled), ioc and
+        fok (at once in part, or whole, or not), at_open, at_close. take_profit and stop_loss are
+        placed as a limit and a stop the other way, once the order has filled; one cancels the
+        other.
         """
-        intent = read_intent(symbol, side, quantity)
-        book = self._desk.book([intent.symbol])
-        return self._desk.place(intent, book, reason=read_reason(reason), client_key=client_key)[0]
+        why = read_reason(reason)
+        terms = read_terms(
+            OrderArguments(
+                order_type=order_type,
+                time_in_force=time_in_force,
+                notional=notional,
+                limit_price=limit_price,
+                stop_price=stop_price,
+                trail_amount=trail_amount,
+                trail_share=trail_share,
+                oco_group=None if oco_group is None else self._desk.group(oco_group),
+                lots=lots,
+            )
+        )
+        book = self._desk.book([read_symbol(symbol)])
+        intent = self._desk.intent(read_symbol(symbol), side, quantity, terms=terms, book=book)
+        exits = read_exits(take_profit, stop_loss)
+        placed, book = self._desk.place(Wish(intent, why, client_key), book)
+        if exits:
+            placed = self._desk.with_exits(placed, exits, book, reason=why)
+        return placed
 
     async def rebalance_to_weights(
         self,
@@ -291,7 +295,7 @@ class _Tools:
         plan = rebalance(targets, book, min_order=max(smallest, Decimal()))
         orders: list[PlacedOrder] = []
         for intent in plan.intents:
-            order, book = self._desk.place(intent, book, reason=why)
+            order, book = self._desk.place(Wish(intent, why), book)
             orders.append(order)
         return RebalanceAnswer(
             order_ids=tuple(order.client_order_id for order in orders),
@@ -306,11 +310,11 @@ class _Tools:
     async def cancel_order(
         self, client_order_id: Annotated[str, Field(max_length=36)]
     ) -> PlacedOrder:
-        """Cancel a working order of this session."""
-        return _placed(self._desk.broker.cancel(client_order_id), None)
+        """Cancel a working order; what has filled of it stays."""
+        return as_placed(self._desk.broker.cancel(client_order_id), None)
 
     async def list_orders(self) -> OrderColumns:
-        """List the orders of the current session with their status, in columns."""
+        """List the orders of the session, and older ones that still work, in columns."""
         orders = self._desk.broker.orders()
         return OrderColumns(
             session=self._desk.broker.session(),
@@ -318,32 +322,31 @@ class _Tools:
             agents=tuple(order.agent for order in orders),
             symbols=tuple(order.symbol for order in orders),
             sides=tuple(order.side for order in orders),
+            order_types=tuple(order.terms.order_type for order in orders),
+            times_in_force=tuple(order.terms.time_in_force for order in orders),
             quantities=tuple(order.quantity for order in orders),
+            filled_quantities=tuple(order.filled_quantity for order in orders),
+            limit_prices=tuple(order.terms.limit_price for order in orders),
+            stop_prices=tuple(order.terms.stop_price for order in orders),
+            placed_for=tuple(order.session for order in orders),
             statuses=tuple(order.status for order in orders),
             status_reasons=tuple(order.status_reason for order in orders),
             reasons=tuple(order.reason for order in orders),
         )
 
 
+def _filling(rules: Rules, market: MarketData) -> tuple[str, ...]:
+    return execution_assumptions(rules.execution, close_only=market.info().close_only)
+
+
+def _borrowing(limits: RiskLimits) -> tuple[str, ...]:
+    if not (limits.allow_short or limits.allow_leverage):
+        return ("There is no borrowing and no short selling.",)
+    may = "Short selling" if limits.allow_short else "Borrowing"
+    both = "Borrowing and short selling" if limits.allow_short and limits.allow_leverage else may
+    return (f"{both} may take the positions to {plain(limits.max_gross_share)} times the equity.",)
+
+
 def _weight(value: Decimal, equity: Decimal) -> Decimal:
     # Cut, not rounded: the weights shown can be handed back as targets and sum to 1 at most.
     return (value / equity).quantize(MILLIONTH, rounding=ROUND_DOWN) if equity else Decimal()
-
-
-def _placed(order: Order, denial: Denial | None) -> PlacedOrder:
-    return PlacedOrder(
-        client_order_id=order.client_order_id,
-        status=order.status,
-        symbol=order.symbol,
-        side=order.side,
-        quantity=order.quantity,
-        status_reason=order.status_reason,
-        denied=_limit(denial),
-    )
-
-
-def _limit(denial: Denial | None) -> LimitBroken | None:
-    if denial is None:
-        return None
-    excess = None if denial.excess is None else plain(denial.excess)
-    return LimitBroken(limit=denial.limit, message=denial.message, excess=excess)

@@ -15,9 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from schemas.base import CENT, MILLIONTH, plain
 from schemas.errors import InvalidRequest
-from schemas.orders import OrderType, Side, Terms, TimeInForce
+from schemas.orders import OrderType, Terms, TimeInForce
 from trading.gate import MAX_QUANTITY
-from trading.orders import OrderIntent
 
 _NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-^=]{0,15}", re.ASCII)
@@ -30,9 +29,6 @@ Number = Annotated[
 """A decimal string or a number; anything may come, `read_number` refuses the rest in a sentence."""
 
 SymbolArgument = Annotated[str, Field(description="ticker in capitals, e.g. AAPL")]
-QuantityArgument = Annotated[
-    Number, Field(description='units above zero, e.g. "12.5"; digits after the sixth are cut off')
-]
 ReasonArgument = Annotated[
     str, Field(max_length=500, description="why, in a sentence; it is kept with the order")
 ]
@@ -51,6 +47,13 @@ OptionalQuantity = Annotated[
     ),
 ]
 PriceArgument = Annotated[Number | None, Field(description="money per unit, above zero")]
+MoneyArgument = Annotated[
+    Number | None,
+    Field(description="money to trade instead of a quantity; the units are known at the fill"),
+]
+TrailArgument = Annotated[
+    Number | None, Field(description="part of the best price, e.g. 0.05; the stop trails by it")
+]
 LotsArgument = Annotated[
     tuple[str, ...],
     Field(max_length=100, description="sales: lots to close first, as trading_get_lots names them"),
@@ -87,12 +90,12 @@ WeightsArgument = Annotated[
 ]
 
 
-def read_intent(symbol: str, side: Side, quantity: object) -> OrderIntent:
-    """Return the intent these arguments describe; the quantity lies within bounds."""
+def read_quantity(quantity: object) -> Decimal:
+    """Return units within bounds."""
     units = read_number(quantity, "quantity")
     if not 0 < units <= MAX_QUANTITY:
         raise InvalidRequest(f"quantity must be above 0 and at most {MAX_QUANTITY}")
-    return OrderIntent(read_symbol(symbol), side, units)
+    return units
 
 
 def read_terms(given: OrderArguments) -> Terms:
@@ -110,14 +113,14 @@ def read_terms(given: OrderArguments) -> Terms:
     )
 
 
-def read_exits(take_profit: object, stop_loss: object, *, group: str) -> tuple[Terms, ...]:
-    """Return the terms of a bracket's exits; `group` is the entry's id, on which both wait."""
+def read_exits(take_profit: object, stop_loss: object) -> tuple[Terms, ...]:
+    """Return the terms of a bracket's exits, without the entry that they will wait for."""
     limit, stop = _above_zero(take_profit, "take_profit"), _above_zero(stop_loss, "stop_loss")
     exits: list[Terms] = []
-    for kind, name, price in (("limit", "limit_price", limit), ("stop", "stop_price", stop)):
-        if price is not None:
-            terms = {"order_type": kind, name: price, "time_in_force": "gtc"}
-            exits.append(Terms.model_validate({**terms, "parent_id": group, "oco_group": group}))
+    if limit is not None:
+        exits.append(Terms(order_type="limit", limit_price=limit, time_in_force="gtc"))
+    if stop is not None:
+        exits.append(Terms(order_type="stop", stop_price=stop, time_in_force="gtc"))
     return tuple(exits)
 
 

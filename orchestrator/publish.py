@@ -15,7 +15,6 @@ from interfaces.documents import NO_DOCUMENTS
 from interfaces.market import MarketData, MarketView
 from interfaces.store import TickStore
 from lending.schedule import split_principal
-from orchestrator.execution_words import execution_assumptions
 from orchestrator.jobs import sessions_of, universe_of
 from orchestrator.loan_life import loan_of
 from orchestrator.loan_result import loan_result
@@ -42,6 +41,7 @@ from schemas.results import (
     RunResult,
 )
 from schemas.tick import Tick
+from trading.execution.words import execution_assumptions
 
 SHAPING_LIBRARIES = ("cvxpy", "langgraph", "mcp", "numpy", "pydantic", "scipy", "skfolio")
 """Libraries whose version can move a figure."""

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from schemas.base import Instant, Message, Money, Price, Quantity, Symbol, plain
-from schemas.execution import ExecutionModel
-from schemas.orders import OrderStatus, Side
+from schemas.execution import ExecutionModel, LotMethod
+from schemas.orders import OrderStatus, OrderType, Side, TimeInForce
 from schemas.risk import RiskLimits
 
 TradingMode = Literal["simulation", "shadow", "paper", "live"]
@@ -33,6 +33,19 @@ Numbers = tuple[
     Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json"), _TEXT], ...
 ]
 """A column of quantities, prices or weights."""
+OptionalNumbers = tuple[
+    Annotated[
+        Decimal | None,
+        PlainSerializer(
+            lambda value: None if value is None else plain(value),
+            return_type=str | None,
+            when_used="json",
+        ),
+        WithJsonSchema({"type": ["string", "null"]}),
+    ],
+    ...,
+]
+"""A column of numbers, some of which are not there."""
 Texts = tuple[str, ...]
 
 
@@ -84,6 +97,19 @@ class PositionsAnswer(Message):
     unrealised_gains: Amounts = Field(description="market value − cost")
 
 
+class LotsAnswer(Message):
+    """The lots of a holding, oldest first; a sale closes them in the order of `method`."""
+
+    symbol: Symbol
+    method: LotMethod
+    marked_at: date | None
+    lots: Texts
+    opened: tuple[date, ...] = Field(description="the session that opened each")
+    quantities: Numbers = Field(description="negative: short")
+    costs: Amounts = Field(description="commissions excluded; short: negative")
+    unrealised_gains: Amounts = Field(description="at the last known close")
+
+
 class LimitBroken(Message):
     """Why the gate denies an order."""
 
@@ -116,19 +142,29 @@ class PlacedOrder(Message):
     symbol: Symbol
     side: Side
     quantity: Quantity
+    filled_quantity: Quantity = Decimal("0.000000")
     status_reason: str | None = None
     denied: LimitBroken | None = None
+    exit_ids: Texts = Field(default=(), description="of a bracket: its take-profit and stop-loss")
 
 
 class OrderColumns(Message):
-    """Orders of the current session, in placing order."""
+    """Orders of the current session and older ones that still work, in placing order."""
 
     session: date
     client_order_ids: Texts
     agents: Texts
     symbols: Texts
     sides: tuple[Side, ...]
+    order_types: tuple[OrderType, ...]
+    times_in_force: tuple[TimeInForce, ...]
     quantities: Numbers
+    filled_quantities: Numbers
+    limit_prices: OptionalNumbers
+    stop_prices: OptionalNumbers = Field(
+        description="of a trailing stop: none is shown, it trails at the venue"
+    )
+    placed_for: tuple[date, ...] = Field(description="the session each was placed for")
     statuses: tuple[OrderStatus, ...]
     status_reasons: tuple[str | None, ...]
     reasons: Texts

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-Kind = Literal["plain", "symbol", "date", "price", "quantity", "excess", "text", "ours", "name"]
+Kind = Literal[
+    "plain", "symbol", "date", "lot", "price", "quantity", "excess", "text", "ours", "name"
+]
 """`plain` passes as it is: money, weights, rates, counts, codes, ids made of hashes.
 
 `price` and `quantity` are in units of the object's `symbol`, or, in columns, of its `symbols`;
-`excess` is in what its `limit` counts. `date` is a day or a moment in ISO form. `text` is anybody's
+`excess` is in what its `limit` counts. `date` is a day or a moment in ISO form, `lot` an id that
+begins with one, packed. `text` is anybody's
 prose; `ours` is a sentence of this program; `name` is a name from outside that nobody needs.
 """
 
@@ -63,9 +66,18 @@ _QUESTION = _fields(
 )
 _LIMIT = _fields(plain="limit", ours="message", excess="excess")
 _ORDER = _fields(symbol="symbol", plain="side", quantity="quantity")
+_TERMS = _fields(
+    plain="order_type time_in_force notional trail_share",
+    price="limit_price stop_price trail_amount",
+)
 _PLACED: Fields = {
     **_ORDER,
-    **_fields({"denied": _LIMIT}, plain="client_order_id status", ours="status_reason"),
+    **_fields(
+        {"denied": _LIMIT},
+        quantity="filled_quantity",
+        plain="client_order_id status exit_ids",
+        ours="status_reason",
+    ),
 }
 _SEARCH = Tool(
     _fields(text="query", symbol="symbol", plain="limit"),
@@ -233,7 +245,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             ),
         ),
         "trading_preview_order": Tool(
-            _ORDER,
+            {**_ORDER, **_TERMS},
             {
                 **_ORDER,
                 **_fields(
@@ -244,7 +256,17 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             },
         ),
         "trading_place_order": Tool(
-            {**_ORDER, **_fields(text="reason", plain="client_key")}, _PLACED
+            {
+                **_ORDER,
+                **_TERMS,
+                **_fields(
+                    text="reason",
+                    price="take_profit stop_loss",
+                    plain="oco_group client_key",
+                    lot="lots",
+                ),
+            },
+            _PLACED,
         ),
         "trading_rebalance_to_weights": Tool(
             _fields({"weights": BySymbol("plain")}, text="reason", plain="min_order"),
@@ -259,10 +281,11 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "trading_list_orders": Tool(
             {},
             _fields(
-                date="session",
+                date="session placed_for",
                 symbol="symbols",
-                quantity="quantities",
-                plain="client_order_ids agents sides statuses",
+                quantity="quantities filled_quantities",
+                price="limit_prices stop_prices",
+                plain="client_order_ids agents sides order_types times_in_force statuses",
                 ours="status_reasons",
                 text="reasons",
             ),

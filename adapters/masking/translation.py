@@ -139,8 +139,18 @@ class _Translation(ABC):
             self._scope(value, kind)
         if kind == "ours":
             return self.ours(value, ticker)
-        speak = {"symbol": self.symbol, "date": self.date, "name": self._book.opaque}
+        speak = {
+            "symbol": self.symbol,
+            "date": self.date,
+            "lot": self._lot,
+            "name": self._book.opaque,
+        }
         return speak.get(kind, self.text)(value)
+
+    def _lot(self, value: str) -> str:
+        """Return a lot's id, YYYYMMDD-N, of the other time."""
+        day = self.date(f"{value[:4]}-{value[4:6]}")
+        return f"{day[:4]}{value[4:]}"
 
     def _number(self, value: Any, ticker: str | None, *, price: bool) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from orchestrator.execution_words import cost_words
 from orchestrator.report.arena import Standing, Verdict, arena_verdict, standings
 from orchestrator.report.decisions import DecisionRow, decision_rows
 from orchestrator.report.figures import (
@@ -51,6 +50,7 @@ from schemas.base import ZERO
 from schemas.jobs import SimulationRequest
 from schemas.orders import Order
 from schemas.results import JobResults, LoanResult, RunResult
+from trading.execution.words import cost_words
 
 
 @dataclass(frozen=True)

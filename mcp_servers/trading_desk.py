@@ -1,0 +1,283 @@
+"""The desk: gate and broker together, the only place where an intent becomes an order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interfaces.broker import Broker
+from interfaces.calendar import TradingCalendar
+from interfaces.clock import Clock
+from interfaces.kill_switch import HaltQuestion
+from interfaces.market import MarketData
+from mcp_servers.risk_history import load_history, sessions_needed
+from mcp_servers.trading_arguments import read_quantity
+from quant.sizing import position_share
+from schemas.base import MILLIONTH, ZERO, plain, to_cents, to_micro
+from schemas.errors import InvalidRequest, NotFound
+from schemas.orders import Order, Side, Terms, Transition
+from schemas.trading import LimitBroken, PlacedOrder
+from trading.breakers.watch import Watch
+from trading.costs import whole
+from trading.gate import (
+    Book,
+    Denial,
+    EquityHistory,
+    Moment,
+    Rules,
+    SessionRisk,
+    examine,
+    open_book,
+)
+from trading.order_states import intend, move
+from trading.orders import OrderIntent, client_order_id, keyed_order_id
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order as its agent wants it: the intent, why, and the agent's own key for it."""
+
+    intent: OrderIntent
+    reason: str
+    client_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What stands over an account beside its limits; what is not given is not watched."""
+
+    halts: HaltQuestion | None = None
+    watch: Callable[[], Watch | None] = lambda: None
+    """The state of the account's circuit breakers."""
+    equity: Callable[[], EquityHistory | None] = lambda: None
+    """What losses and drawdowns are measured from; asked only where a limit needs it."""
+    calendar: TradingCalendar | None = None
+
+
+NO_GUARD = Guard()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One account's gate and broker, for one agent."""
+
+    clock: Clock
+    market: MarketData
+    broker: Broker
+    rules: Rules
+    scope: str
+    tick: Callable[[], int]
+    agent: str
+    guard: Guard = NO_GUARD
+    past: dict[date, SessionRisk] = field(default_factory=dict[date, SessionRisk])
+    """The newest session's figures of risk, kept while it lasts."""
+
+    def book(self, symbols: Iterable[str]) -> Book:
+        """Return the book with the last closes of these symbols and of all working orders.
+
+        The kill switch is asked each time: what is halted stays halted for this call's orders.
+        """
+        orders = self.broker.orders()
+        account = self.broker.account()
+        view = self.market.view(self.clock.now())
+        prices: dict[str, Decimal] = {}
+        made: dict[str, date] = {}
+        for symbol in {*symbols, *(order.symbol for order in orders)} & self.rules.tradable:
+            with suppress(NotFound):  # of a universe it is to enter later: as unknown as any
+                last = view.last_close(symbol)
+                if last is not None:
+                    made[symbol], prices[symbol] = last[0], to_micro(last[1])
+        for order in orders:  # one that works on in what is traded here no more
+            if order.symbol not in prices and order.is_working:
+                with suppress(NotFound):
+                    last = view.last_close(order.symbol)
+                    if last is not None:
+                        prices[order.symbol] = to_micro(last[1])
+        held = (position.symbol for position in account.positions)
+        rules = replace(
+            self.rules,
+            listed=frozenset(view.symbols()),
+            risk=self._risk((*prices, *held)),
+        )
+        return open_book(account, orders, prices=prices, rules=rules, moment=self._moment(made))
+
+    def _moment(self, made: Mapping[str, date]) -> Moment:
+        limits, guard = self.rules.limits, self.guard
+        session, now = self.broker.session(), self.clock.now()
+        losses = limits.max_day_loss, limits.max_drawdown
+        needed = any(each is not None for each in losses) or any(
+            rule.measure in ("drawdown", "day_loss") for rule in limits.rules
+        )
+        is_open = ages = None
+        if guard.calendar is not None and limits.market_hours != "any":
+            opens, closes = guard.calendar.opens_at(session), guard.calendar.closes_at(session)
+            is_open = opens <= now < closes
+        if guard.calendar is not None and limits.max_price_age_sessions is not None:
+            before = guard.calendar.previous(session)
+            ages = {
+                symbol: len(guard.calendar.sessions(day, before)) - 1
+                for symbol, day in made.items()
+            }
+        return Moment(
+            session=session,
+            now=now,
+            is_open=is_open,
+            agent=self.agent,
+            halt=None if guard.halts is None else guard.halts.halted(),
+            breakers=guard.watch(),
+            equity=guard.equity() if needed else None,
+            ages=ages,
+        )
+
+    def _risk(self, symbols: Iterable[str]) -> SessionRisk:
+        session = self.broker.session()
+        known = self.past.get(session)
+        if known is None:
+            view = self.market.view(self.clock.now())
+            wanted = sorted({*self.rules.tradable, *symbols})
+            sessions = sessions_needed(self.rules.limits)
+            known = SessionRisk(lambda: load_history(view, wanted, sessions))
+            self.past.clear()
+            self.past[session] = known
+        return known
+
+    def place(self, wish: Wish, book: Book) -> tuple[PlacedOrder, Book]:
+        """Pass the gate, hand the order to the broker, and return it with the book after it."""
+        placed = self.broker.orders()
+        order = self._order(wish, placed)
+        name = order.client_order_id
+        if any(each.client_order_id == name for each in placed):
+            return as_placed(self.broker.submit(order), None), book  # the same call once more
+        verdict = examine(wish.intent, book)
+        if verdict.denial is not None:
+            return self._deny(order, verdict.denial, len(placed)), book.with_denial()
+        passed = verdict.intent
+        order = order.model_copy(
+            update={
+                "quantity": passed.quantity,
+                "terms": passed.terms,
+                "gate": verdict.remark[:300],
+            }
+        )
+        return as_placed(self.broker.submit(order), None), book.with_order(passed, order_id=name)
+
+    def intent(
+        self, symbol: str, side: Side, quantity: object, *, terms: Terms, book: Book
+    ) -> OrderIntent:
+        """Return what is wanted: units as given, what a notional buys, or by the sizing rule."""
+        if quantity is not None:
+            if terms.notional is not None:
+                raise InvalidRequest("give either a quantity or a notional")
+            return OrderIntent(symbol, side, read_quantity(quantity), terms)
+        money = terms.notional
+        if money is None:
+            money = self._sized(symbol, side, book)
+        price = book.prices.get(symbol)
+        units = None if price is None else whole(money / price, self.rules.execution)
+        # Without a price the gate denies it, whatever its size.
+        return OrderIntent(symbol, side, units or MILLIONTH, terms)
+
+    def _sized(self, symbol: str, side: Side, book: Book) -> Decimal:
+        sizing = self.rules.limits.sizing
+        if sizing is None or side == "sell":
+            raise InvalidRequest("give a quantity or a notional")
+        try:
+            share = position_share(sizing, self._returns(symbol, sizing.window))
+        except (InvalidRequest, NotFound) as error:
+            raise InvalidRequest(f"{symbol} cannot be sized: {error}") from error
+        held = book.projected.get(symbol, ZERO) * book.prices.get(symbol, ZERO)
+        missing = to_cents(to_micro(share) * book.equity - held)
+        if missing <= 0:
+            raise InvalidRequest(f"{symbol} is as large as its sizing rule lets it be")
+        return missing
+
+    def _returns(self, symbol: str, window: int) -> NDArray[np.float64]:
+        closes = self.market.view(self.clock.now()).closes([symbol], lookback=window + 1).values
+        levels = closes[:, 0]
+        levels = levels[np.isfinite(levels)]
+        return levels[1:] / levels[:-1] - 1.0
+
+    def with_exits(
+        self, entry: PlacedOrder, exits: Iterable[Terms], book: Book, *, reason: str
+    ) -> PlacedOrder:
+        """Place the exits of a bracket, which wait until the entry has filled."""
+        if entry.status == "denied":
+            return entry
+        side = "sell" if entry.side == "buy" else "buy"
+        name = entry.client_order_id
+        ids: list[str] = []
+        for terms in exits:
+            waiting = terms.model_copy(update={"parent_id": name, "oco_group": name})
+            intent = OrderIntent(entry.symbol, side, entry.quantity, waiting)
+            done, book = self.place(Wish(intent, reason), book)
+            ids.append(done.client_order_id)
+        return entry.model_copy(update={"exit_ids": tuple(ids)})
+
+    def group(self, name: str) -> str:
+        """Return what an agent's own name for a group of orders is at the broker."""
+        content = "\x00".join((self.scope, self.agent, name))
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+    def _order(self, wish: Wish, placed: tuple[Order, ...]) -> Order:
+        session = self.broker.session()
+        sequence = sum(order.agent == self.agent and order.session == session for order in placed)
+        intent = wish.intent
+        if wish.client_key is None:
+            order_id = client_order_id(
+                self.scope, self.tick(), self.agent, intent=intent, sequence=sequence
+            )
+        else:
+            order_id = keyed_order_id(self.scope, self.tick(), self.agent, key=wish.client_key)
+        return intend(
+            Order(
+                client_order_id=order_id,
+                agent=self.agent,
+                sequence=sequence,
+                session=session,
+                symbol=intent.symbol,
+                side=intent.side,
+                quantity=intent.quantity,
+                terms=intent.terms,
+                reason=wish.reason,
+                placed_as_of=self.clock.now(),
+            )
+        )
+
+    def _deny(self, order: Order, denial: Denial, placed: int) -> PlacedOrder:
+        refused = Transition(
+            at=self.clock.now(), status="denied", cause="gate", reason=denial.message
+        )
+        order = move(order, refused)
+        # Denials are recorded too, but a model that never stops must not fill the tick with them.
+        if placed < 2 * self.rules.limits.max_orders_per_session:
+            order = self.broker.submit(order)
+        return as_placed(order, denial)
+
+
+def as_placed(order: Order, denial: Denial | None) -> PlacedOrder:
+    """Return an order as a tool answers it."""
+    return PlacedOrder(
+        client_order_id=order.client_order_id,
+        status=order.status,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.quantity,
+        filled_quantity=order.filled_quantity,
+        status_reason=order.status_reason,
+        denied=as_limit(denial),
+    )
+
+
+def as_limit(denial: Denial | None) -> LimitBroken | None:
+    """Return a denial as a tool answers it."""
+    if denial is None:
+        return None
+    excess = None if denial.excess is None else plain(denial.excess)
+    return LimitBroken(limit=denial.limit, message=denial.message, excess=excess)

@@ -194,22 +194,24 @@ class Book:
             proceeds = self.estimate(intent).proceeds
         if intent.terms.oco_group is not None:
             family = _counted(family, intent, units, outlay=outlay)
-        symbol, change = intent.symbol, units if intent.side == "buy" else -units
-        book = replace(
+        symbol, selling = intent.symbol, intent.side == "sell"
+        change = -units if selling else units
+        waiting_sells, waiting_buys = self.waiting_sells, self.waiting_buys
+        if not sure and selling:
+            waiting_sells = _plus(waiting_sells, symbol, units)
+        elif not sure:
+            waiting_buys = _plus(waiting_buys, symbol, units)
+        return replace(
             self,
             cash=self.cash - outlay + proceeds,
             committed=self.committed + outlay,
+            sellable=_plus(self.sellable, symbol, change) if selling else self.sellable,
             projected=_plus(self.projected, symbol, change),
+            waiting_sells=waiting_sells,
+            waiting_buys=waiting_buys,
             family=family,
             **one_more,
         )
-        if intent.side == "sell":
-            book = replace(book, sellable=_plus(self.sellable, symbol, change))
-        if sure:
-            return book
-        if intent.side == "sell":
-            return replace(book, waiting_sells=_plus(self.waiting_sells, symbol, units))
-        return replace(book, waiting_buys=_plus(self.waiting_buys, symbol, units))
 
     def with_denial(self) -> Book:
         """Return the book once an order was denied: it counts as one of the session."""

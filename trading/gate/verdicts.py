@@ -32,7 +32,7 @@ class Verdict:
     intent: OrderIntent
     """What may be ordered: as it was asked, or what a rule trimmed it to."""
     denial: Denial | None
-    nearest: str
+    remark: str
     """For the order's history: the nearest limit, what was trimmed, what a reduction passed."""
 
     @property

@@ -48,7 +48,6 @@ class StoredKillSwitch:
         except AlphaShieldError as error:
             log.warning("halting by the file %s, as the store fails: %s", FILE, error)
             held = self._file.write(halt)
-        log.warning("%s", sentence(held))
         return held
 
     def release(self, *, by: str, now: Instant) -> Halt:
@@ -63,7 +62,6 @@ class StoredKillSwitch:
         self._file.remove()
         if not self._halts.release(record.number, by=name, now=now):
             raise Conflict("somebody else has released it in this moment: ask again")
-        log.warning("trading is released by %s; it was halted by %s", name, record.halt.by)
         return record.halt
 
     def history(self, *, limit: int = 50) -> tuple[HaltRecord, ...]:
@@ -86,6 +84,8 @@ class StoredKillSwitch:
                 return None
             record = HaltRecord(number=newest.number + 1 if newest else 1, halt=halt)
             if self._halts.add(record):
+                if halt is not pulled:
+                    log.warning("%s", sentence(halt))
                 return record
 
     def _by_file(self) -> Halt | None:

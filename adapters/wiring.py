@@ -235,7 +235,7 @@ def open_system(settings: Settings) -> Generator[System]:
 
 
 @contextmanager
-def open_kill_switch(settings: Settings) -> Generator[StoredKillSwitch]:
+def open_kill_switch(settings: Settings) -> Generator[tuple[StoredKillSwitch, SystemClock]]:
     """Open the kill switch alone; while the store cannot be opened it still has its file."""
     home, wall = settings.home.resolve(), SystemClock()
     uri = settings.mongodb_uri.get_secret_value() if settings.mongodb_uri else None
@@ -247,7 +247,7 @@ def open_kill_switch(settings: Settings) -> Generator[StoredKillSwitch]:
             halts = store.halts
         except AlphaShieldError as error:
             halts = UnreachableHalts(error)
-        yield StoredKillSwitch(halts, home=home, wall=wall)
+        yield StoredKillSwitch(halts, home=home, wall=wall), wall
 
 
 def _sources(settings: Settings, catalog: LocalCatalog, wall: SystemClock) -> Sources:

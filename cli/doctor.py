@@ -160,8 +160,19 @@ def _stored(doors: Doors) -> list[Finding]:
     return [
         Finding("data sets", "ok", ", ".join(doors.catalog.names())),
         Finding("models", "ok", f"{len(doors.admission.models)} may be asked for by name"),
+        _trading(doors),
         Finding("API keys", "note" if not keys else "ok", open_says),
     ]
+
+
+def _trading(doors: Doors) -> Finding:
+    from schemas.halts import sentence
+
+    halt = doors.kill_switch.halted()
+    if halt is None:
+        return Finding("trading", "ok", "not halted")
+    state = "problem" if halt.source == "unknown" else "note"
+    return Finding("trading", state, sentence(halt))
 
 
 def _vendors(setup: Setup) -> Finding:

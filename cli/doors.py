@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
 
     from interfaces.clock import WallClock
     from interfaces.keyring import Keyring
+    from interfaces.kill_switch import KillSwitch
     from interfaces.market import DataCatalog
     from interfaces.store import ArtifactStore, JobStore, TickStore
     from orchestrator.datasets import DataDesk
@@ -63,6 +64,7 @@ class Doors:
     ticks: TickStore
     artifacts: ArtifactStore
     keyring: Keyring
+    kill_switch: KillSwitch
     catalog: DataCatalog
     admission: Admission
     data: DataDesk
@@ -104,6 +106,8 @@ class Root:
     setup: Callable[[], Setup]
     open: Callable[[], AbstractContextManager[Doors]]
     import_data: Callable[..., ImportReport]
+    switch: Callable[[], AbstractContextManager[tuple[KillSwitch, WallClock]]]
+    """The kill switch alone, also where the store cannot be opened."""
 
 
 def root_of(context: typer.Context) -> Root:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import audit, data, doctor, jobs, keys, ledger, mcp, serve, simulate
+from cli import audit, data, doctor, halt, jobs, keys, ledger, mcp, serve, simulate
 from cli.doors import Doors, Root, Setting, Setup
 from cli.group import Commands
 from cli.output import print_line
@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
 
     from cli.doors import DownloadRunner, JobRunner
     from config.settings import Settings
+    from interfaces.clock import WallClock
+    from interfaces.kill_switch import KillSwitch
     from orchestrator.prompt_audit import PromptAudit
     from schemas.canaries import CanaryReport
     from schemas.market import ImportReport
@@ -44,6 +46,7 @@ for _name, _commands in (
     ("mcp", mcp.app),
     ("keys", keys.app),
     ("ledger", ledger.app),
+    ("halt", halt.app),
 ):
     app.add_typer(_commands, name=_name)
 
@@ -71,7 +74,7 @@ def start(
         print_line(VERSION)
     elif context.invoked_subcommand is None:
         print_line(context.get_help())
-    context.obj = Root(setup=_setup, open=_open, import_data=_import)
+    context.obj = Root(setup=_setup, open=_open, import_data=_import, switch=_switch)
 
 
 def main() -> None:
@@ -155,6 +158,7 @@ def _open() -> Generator[Doors]:
             ticks=system.store.ticks,
             artifacts=system.store.artifacts,
             keyring=system.keyring,
+            kill_switch=system.kill_switch,
             catalog=system.catalog,
             admission=Admission(
                 catalog=system.catalog,
@@ -180,6 +184,14 @@ def _open() -> Generator[Doors]:
             downloader=downloader,
             canaries=canaries,
         )
+
+
+@contextmanager
+def _switch() -> Generator[tuple[KillSwitch, WallClock]]:
+    from adapters.wiring import open_kill_switch
+
+    with open_kill_switch(_settings()) as (switch, wall):
+        yield switch, wall
 
 
 def _worker_name() -> str:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from cli.doors import opened, root_of
 from cli.group import DONE, FAILED
 from cli.output import Json, note, print_json
 from cli.running import DRAINING, draining
+
+if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
+    from cli.doors import Doors
 
 _POLL_SECONDS = 0.2
 _PARENT_POLL_SECONDS = 1.0
@@ -46,6 +49,7 @@ def serve(
                 url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
                 if _wait_until_up(api, host, port, stop=stop):
                     _say(url, keys_needed=keys_needed, as_json=as_json)
+                    _say_if_halted(doors)
                 died = _watch(stop, api, worker)
             finally:
                 _end(api, worker, within=setup.drain_seconds + _GRACE_SECONDS)
@@ -151,6 +155,14 @@ def _end(*children: subprocess.Popen[bytes], within: float) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _say_if_halted(doors: Doors) -> None:
+    from schemas.halts import sentence
+
+    halt = doors.kill_switch.halted()
+    if halt is not None:
+        note(f"{sentence(halt)} (`alphashield halt` says more)")
 
 
 def _say(url: str, *, keys_needed: bool, as_json: bool) -> None:

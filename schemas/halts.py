@@ -94,7 +94,9 @@ class HaltState(Message):
 
     halted: bool
     halt: Halt | None = Field(description="what is in force; null: trading is not halted")
-    history: tuple[HaltRecord, ...] = Field(description="newest first")
+    history: tuple[HaltRecord, ...] | None = Field(
+        description="newest first; null: it cannot be read"
+    )
 
 
 def person(by: str) -> str:

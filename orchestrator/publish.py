@@ -20,6 +20,7 @@ from orchestrator.loan_life import loan_of
 from orchestrator.loan_result import loan_result
 from orchestrator.report.files import render_files
 from orchestrator.results import run_result
+from orchestrator.scorecard import scorecard, traded_bars
 from orchestrator.universes import Days, is_member, members_over, universe_used
 from orchestrator.yardsticks import (
     equal_weight_yardstick,
@@ -116,7 +117,13 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
             known = prices.market.view(done[0].as_of)
             basket = _basket(request, universe, done[0], prices.market)
             loan = loan_result(life, done, known=known, universe=basket, seed=request.seed)
-        results.append(run_result(run, done, benchmark=levels, loan=loan))
+        exchange = prices.calendar(info.calendar)
+        score = (
+            scorecard(done, seed=request.seed, bars=traded_bars(prices.market, exchange))
+            if done
+            else None
+        )
+        results.append(run_result(run, done, benchmark=levels, loan=loan, score=score))
     return JobResults(
         title=title_of(request),
         request=request,

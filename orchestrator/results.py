@@ -8,12 +8,13 @@ the first day count; its point k is the close of session k-1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
 import numpy as np
 
+from orchestrator.model_spend import SPENT
 from quant.metrics import performance, turnover
 from schemas.base import ZERO
 from schemas.errors import InvalidRequest
@@ -27,17 +28,19 @@ from schemas.results import (
     LoanResult,
     PositionAction,
     RunResult,
+    Scorecard,
     Trade,
 )
 from schemas.tick import Tick
 from trading.account import CASH, REALISED
 from trading.corporate_actions import ACTION_KINDS
 
+FINANCING = ("expenses:interest", "expenses:borrow", "income:interest")
 INFLOWS = frozenset({"deposit", "disbursement"})
 """Money put in before the session's orders."""
 
-EARNED = ACTION_KINDS | {"trade"}
-"""Money that the account's own holdings bring; every other flow comes after the close."""
+EARNED = ACTION_KINDS | {"trade", "payment", "interest", "borrow_fee", "model_spend"}
+"""Money that the account itself earns or costs; every other flow comes after the close."""
 
 
 def run_result(
@@ -46,6 +49,7 @@ def run_result(
     *,
     benchmark: dict[date, float] | None = None,
     loan: LoanResult | None = None,
+    score: Scorecard | None = None,
 ) -> RunResult:
     """Build one run's result; `benchmark` maps sessions to levels for the relative figures."""
     actions = [
@@ -69,7 +73,8 @@ def run_result(
             order
             for tick in ticks
             for order in tick.orders
-            if order.status in {"denied", "rejected", "cancelled"}
+            if order.status in {"denied", "rejected", "cancelled", "expired"}
+            and not order.filled_quantity
         ),
         decisions=tuple(
             DecisionRecord(session=t.session, as_of=t.as_of, events=t.events, decision=d)
@@ -79,6 +84,7 @@ def run_result(
         abstentions=sum(d.output is None for t in ticks for d in t.decisions),
         ledger_hash=ticks[-1].ledger_hash if ticks else "0" * 64,
         ledger_entries=sum(len(x.entries) for t in ticks for x in t.transactions),
+        score=score,
         loan=loan,
     )
 
@@ -89,15 +95,24 @@ def growth(ticks: Sequence[Tick]) -> list[float]:
     Stops at the session where nothing is left in the account.
     """
     points = [1.0]
+    for base, end in worked_with(ticks):
+        points.append(points[-1] * float(end / base))
+    return points
+
+
+def worked_with(ticks: Iterable[Tick]) -> Iterator[tuple[Decimal, Decimal]]:
+    """Yield the money each session began with, deposits included, and what it became.
+
+    Stops at the session where nothing is left in the account.
+    """
     before = ZERO
     for tick in ticks:
         put_in, taken_out = _flows(tick)
         base = before + put_in
         if base <= 0:
-            break
-        points.append(points[-1] * float((tick.mark.equity + taken_out) / base))
+            return
+        yield base, tick.mark.equity + taken_out
         before = tick.mark.equity
-    return points
 
 
 def _flows(tick: Tick) -> tuple[Decimal, Decimal]:
@@ -145,6 +160,13 @@ def _curve(ticks: Sequence[Tick]) -> EquityCurve:
 def _costs(ticks: Sequence[Tick]) -> CostSummary:
     fills = [fill for tick in ticks for fill in tick.fills]
     commission = _total(f.commission for f in fills)
+    impact = _total(f.impact_cost for f in fills)
+    booked = {
+        account: _total(_moved(each, account) for t in ticks for each in t.transactions)
+        for account in FINANCING
+    }
+    financing = _total(booked.values())
+    spend = _total(_moved(each, SPENT) for t in ticks for each in t.transactions)
     spread = _total(f.spread_cost for f in fills)
     slippage = _total(f.slippage_cost for f in fills)
     equity = np.array([float(t.mark.equity) for t in ticks], dtype=np.float64)
@@ -156,7 +178,10 @@ def _costs(ticks: Sequence[Tick]) -> CostSummary:
         commission=commission,
         spread=spread,
         slippage=slippage,
-        total=commission + spread + slippage,
+        impact=impact,
+        financing=financing,
+        model_spend=spend,
+        total=commission + spread + slippage + impact + financing + spend,
         turnover_annual=turnover(traded[alive], equity[alive]) if some else 0.0,
         mean_exposure=float((invested[alive] / equity[alive]).mean()) if some else 0.0,
         model_cost_usd_micro=sum(d.usage.cost_usd_micro for t in ticks for d in t.decisions),

@@ -10,6 +10,7 @@ from datetime import date
 from pydantic import Field
 
 from schemas.agents import AgentDecision
+from schemas.attribution import CostAttribution
 from schemas.base import ZERO, Instant, Message, Money, Quantity, Sha256, Symbol
 from schemas.canaries import CanaryReport
 from schemas.jobs import JobState, SimulationRequest
@@ -22,9 +23,56 @@ from schemas.loan import (
     Schedule,
 )
 from schemas.market import DatasetInfo
-from schemas.metrics import PerformanceMetrics
+from schemas.metrics import (
+    DrawdownRow,
+    Exposure,
+    IntervalEstimate,
+    PerformanceMetrics,
+    TradeStatistics,
+)
 from schemas.orders import Fill, Order
+from schemas.risk import BreakerEvent
 from schemas.tick import Event, LoanState
+from schemas.trades import RoundTrips
+
+
+class BreakerTrip(Message):
+    """A circuit breaker that tripped at a session's mark."""
+
+    session: date
+    event: BreakerEvent
+
+
+class WashSaleMark(Message):
+    """A loss that counts later for tax, because the same was bought again within 30 days."""
+
+    symbol: Symbol
+    sold_lot: str
+    sold_on: date
+    quantity: Quantity
+    disallowed: Money
+    replacement_lot: str
+    held_from: date = Field(description="from when on the replacement counts as held")
+
+
+class Scorecard(Message):
+    """What a run's figures are made of."""
+
+    drawdowns: tuple[DrawdownRow, ...] = Field(description="the deepest five")
+    intervals: tuple[IntervalEstimate, ...] = Field(
+        description="95 % intervals by a block bootstrap of the run's own sessions"
+    )
+    exposure: Exposure | None
+    trips: RoundTrips
+    trade_statistics: TradeStatistics = Field(description="of the round trips that ended")
+    cost_attribution: CostAttribution | None = Field(
+        description="from the return before costs to the return after them"
+    )
+    without_model_spend: PerformanceMetrics | None = Field(
+        description="as if the model's tokens had been free; None where they cost nothing"
+    )
+    wash_sales: tuple[WashSaleMark, ...]
+    breakers: tuple[BreakerTrip, ...]
 
 
 class EquityCurve(Message):
@@ -42,6 +90,11 @@ class CostSummary(Message):
     commission: Money
     spread: Money
     slippage: Money
+    impact: Money = ZERO
+    financing: Money = Field(
+        default=ZERO, description="interest and borrow fees paid, less interest earned"
+    )
+    model_spend: Money = Field(default=ZERO, description="tokens, as charged to the account")
     total: Money
     turnover_annual: float = Field(description="value traded ÷ 2 ÷ mean equity, a year")
     mean_exposure: float = Field(description="mean of market value ÷ equity, 0 to 1")
@@ -135,6 +188,7 @@ class RunResult(Message):
     abstentions: int = Field(ge=0)
     ledger_hash: Sha256
     ledger_entries: int = Field(ge=0)
+    score: Scorecard | None = Field(default=None, description="None before the first session")
     loan: LoanResult | None = None
 
 

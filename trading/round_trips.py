@@ -23,6 +23,7 @@ from typing import NamedTuple
 from schemas.base import ZERO, to_cents, to_micro
 from schemas.tick import Tick
 from schemas.trades import Direction, Matching, RoundTrips
+from trading.holding_periods import held_over_a_year
 from trading.trade_legs import Leg, LotBook, LotKey, Movement, Paid, Phase, Renamed
 
 
@@ -234,7 +235,9 @@ def _columns(desk: _Desk, matching: Matching) -> RoundTrips:
         entries=tuple(trip.entries for trip in trips),
         exits=tuple(trip.exits for trip in trips),
         day_trades=tuple(trip.closed == trip.opened for trip in trips),
-        long_holds=tuple(_over_a_year(trip.opened, trip.closed or last) for trip in trips),
+        long_holds=tuple(
+            held_over_a_year(trip.opened, trip.closed or last or trip.opened) for trip in trips
+        ),
         units_opened=tuple(to_micro(trip.opened_units) for trip in trips),
         units_closed=tuple(to_micro(trip.closed_units) for trip in trips),
         units_by_actions=tuple(to_micro(trip.action_units) for trip in trips),
@@ -255,11 +258,3 @@ def _columns(desk: _Desk, matching: Matching) -> RoundTrips:
         mae=tuple(to_cents(trip.worst) if measured else None for trip in trips),
         mfe=tuple(to_cents(trip.best) if measured else None for trip in trips),
     )
-
-
-def _over_a_year(opened: date, until: date | None) -> bool:
-    """Tell whether it was held for more than a year; the year of a 29 February ends on a 28th."""
-    if until is None or opened.year + 1 > date.max.year:
-        return False
-    day = 28 if (opened.month, opened.day) == (2, 29) else opened.day
-    return until > date(opened.year + 1, opened.month, day)

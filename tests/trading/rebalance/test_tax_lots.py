@@ -82,14 +82,22 @@ def test_a_purchase_older_than_thirty_days_replaces_nothing() -> None:
     assert chosen.tax == Decimal("-30.00")
 
 
-def test_what_a_wash_sale_puts_off_is_no_loss_now() -> None:
+def test_the_replacement_goes_first_so_that_the_loss_stands() -> None:
     older = lot(OLD, "120", sequence=1)
     newer = lot(DAY - timedelta(days=5), "101", "4", sequence=9)
     chosen = choose_lots((older, newer), sale("10"), rates=RATES)
-    # Ten lose 20 each; four of them are replaced by the four that are kept.
+    assert chosen.lots == (newer.lot_id, older.lot_id)
+    assert [each.disallowed for each in chosen.sales] == [0, 0]
+
+
+def test_what_a_wash_sale_puts_off_is_no_loss_now() -> None:
+    # Each was bought within thirty days and replaces the other: four of ten units are kept.
+    first = lot(DAY - timedelta(days=10), "120", "4", sequence=1)
+    second = lot(DAY - timedelta(days=5), "130", "10", sequence=2)
+    chosen = choose_lots((first, second), sale("10"), rates=RATES)
     (only,) = chosen.sales
-    assert (only.lot_id, only.gain, only.disallowed) == (older.lot_id, -200, 80)
-    assert chosen.tax == Decimal("-18.00")
+    assert (only.lot_id, only.gain, only.disallowed) == (second.lot_id, -300, 120)
+    assert chosen.tax == Decimal("-63.00")  # 180 at 35 %
 
 
 lots_held = st.lists(

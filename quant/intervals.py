@@ -36,6 +36,7 @@ from schemas.metrics import IntervalEstimate, IntervalMethod
 _BATCH = 65_536
 """Sessions drawn at once: a few megabytes, near the processor."""
 
+_MOST_SESSIONS = 1_000_000_000
 _MOST_UNDEFINED = 0.05
 _MOST_BLOCKS = 200
 
@@ -86,6 +87,8 @@ def intervals(
     whole = whole_curve(equity, benchmark, conventions or Conventions())
     if whole.periods < 10:
         raise InvalidRequest("an interval needs at least 11 points.")
+    if whole.periods * asked.resamples > _MOST_SESSIONS:
+        raise InvalidRequest(f"resamples times sessions must not exceed {_MOST_SESSIONS}.")
     names = chosen_figures(asked.figures, beside=benchmark is not None)
     block = asked.mean_block or block_length(whole.returns[0])
     estimates = evaluate(whole, names)

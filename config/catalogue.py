@@ -1,4 +1,4 @@
-"""The YAML defaults as typed, frozen values: models, universes, costs, limits.
+"""The YAML defaults as typed, frozen values: models, universes, costs.
 
 They are read anew at each call, from this folder unless a path is given.
 """
@@ -19,7 +19,6 @@ from schemas.errors import BadConfiguration
 from schemas.execution import ExecutionModel
 from schemas.facts import UniverseName, UniverseStay
 from schemas.jobs import ModelName
-from schemas.risk import RiskLimits
 
 _HERE = Path(__file__).parent
 T = TypeVar("T")
@@ -132,8 +131,3 @@ def load_universes(path: Path = _HERE / "universes.yaml") -> dict[str, Universe]
 def load_costs(path: Path = _HERE / "execution.yaml") -> ExecutionModel:
     """Return what a fill costs when the request does not say."""
     return _load(ExecutionModel, path)
-
-
-def load_limits(path: Path = _HERE / "risk.yaml") -> RiskLimits:
-    """Return what the risk gate enforces when the request does not say."""
-    return _load(RiskLimits, path)

@@ -205,9 +205,11 @@ def _quantile(z: float, skewness: float, kurtosis: float) -> float:
 def _shape(values: Floats) -> tuple[float, float]:
     """Skewness and excess kurtosis of the population; of equal values none."""
     residual = values - values.mean()
+    largest = float(np.abs(residual).max())
+    if largest == 0.0 or values.max() == values.min():
+        return 0.0, 0.0
+    residual = residual / largest  # so that the fourth powers of tiny returns are no zeros
     square = residual * residual
     variance = float(square.mean())
-    if variance <= 0.0 or values.max() == values.min():
-        return 0.0, 0.0
     skewness = float((square * residual).mean()) / variance**1.5
     return skewness, float((square * square).mean()) / (variance * variance) - 3.0

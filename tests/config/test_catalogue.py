@@ -10,11 +10,10 @@ import openai.types
 import pytest
 import skfolio.datasets
 
-from config.catalogue import load_costs, load_limits, load_models, load_universes
+from config.catalogue import load_costs, load_models, load_universes
 from schemas.agents import AGENTS
 from schemas.errors import BadConfiguration
 from schemas.execution import BpsSlippage, ExecutionModel, PerShareCommission
-from schemas.risk import RiskLimits
 
 
 def test_the_baselines_are_listed_as_free_and_rules_serves_all_six_agents():
@@ -51,7 +50,6 @@ def test_the_universes_are_what_the_bundled_data_holds():
 
 def test_the_defaults_mean_the_same_whichever_door_a_request_came_by():
     assert load_costs() == ExecutionModel()
-    assert load_limits() == RiskLimits()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 import numpy as np
@@ -137,7 +138,10 @@ def portfolio_tail(book: Book, limit: TailLimit) -> TailLoss | str:
             outcomes / float(book.equity), confidence=float(limit.confidence), method=limit.method
         )
         worst = found if worst is None else _worse(worst, found)
-    return worst or TailLoss(0.0, 0.0, limit.method)
+    worst = worst or TailLoss(0.0, 0.0, limit.method)
+    if not (math.isfinite(worst.var) and math.isfinite(worst.expected_shortfall)):
+        return "the returns known are too large to be any"
+    return worst
 
 
 def _ends(book: Book) -> list[dict[str, float]]:

@@ -39,6 +39,7 @@ from adapters.sampler.annealing import SimulatedAnnealing
 from adapters.store.connect import Store, open_store
 from config.catalogue import load_models, load_universes
 from config.providers import load_providers
+from config.risk import DEFAULT, RiskBook, load_risk, load_rules
 from config.settings import Settings
 from config.version import code_version
 from interfaces.canaries import Bait, Future
@@ -52,6 +53,8 @@ from schemas.facts import UniverseStay
 from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
 from schemas.quality import CoverageReport
+from schemas.risk import Rule
+from schemas.risk_views import LimitsInForce, RiskInForce, RuleInForce, RuleList
 
 __all__ = [
     "ClientPorts",
@@ -82,6 +85,8 @@ class System:
     wall: SystemClock
     keyring: StoredKeyring
     kill_switch: StoredKillSwitch
+    risk: RiskBook
+    rules_file: Path | None
     documents: LocalDocuments
     embedder: HashingEmbedder
     sampler: SimulatedAnnealing
@@ -101,7 +106,33 @@ class System:
         table = self.catalog.open(name)
         return quality_of(table, calendar(table.info().calendar), now=self.wall.now())
 
+    def risk_in_force(self) -> RiskInForce:
+        """Say what the gate enforces by default and per strategy, and where its rules stand."""
+        default = self.risk.limits_for(DEFAULT)
+        others = {name: each for name, each in self.risk.strategies.items() if name != DEFAULT}
+        own = load_rules(self.rules_file) if self.rules_file else ()
+        under: dict[str, tuple[Rule, list[str]]] = {}
+        for strategy, limits in ({DEFAULT: default} | others).items():
+            for rule in limits.rules:
+                under.setdefault(rule.model_dump_json(), (rule, []))[1].append(strategy)
+        return RiskInForce(
+            limits=LimitsInForce(default=default, strategies=others),
+            rules=RuleList(
+                rules=tuple(
+                    RuleInForce(
+                        rule=rule,
+                        strategies=tuple(names),
+                        file=self.rules_file.name if self.rules_file and rule in own else RISK_FILE,
+                    )
+                    for rule, names in under.values()
+                )
+            ),
+        )
 
+
+RULES_FILES = ("rules.yaml", "rules.json")
+"""A file of rules of one's own, in the home folder."""
+RISK_FILE = "risk.yaml"
 EARLY = timedelta(days=2)
 """A session may open on the day before its date, in UTC; the clock stands before that."""
 
@@ -214,6 +245,7 @@ def open_system(settings: Settings) -> Generator[System]:
     """Open the store and everything beside it; closing gives it all back."""
     uri = settings.mongodb_uri.get_secret_value() if settings.mongodb_uri else None
     home = settings.home.resolve()
+    rules_file = _rules_of(home)
     with closing(open_store(uri, home, database=settings.database)) as store:
         wall = SystemClock()
         catalog = LocalCatalog(home)
@@ -225,6 +257,8 @@ def open_system(settings: Settings) -> Generator[System]:
             wall=wall,
             keyring=StoredKeyring(store.keys, pepper=load_pepper(home / "pepper"), wall=wall),
             kill_switch=StoredKillSwitch(store.halts, home=home, wall=wall),
+            risk=load_risk(rules_file=rules_file),
+            rules_file=rules_file,
             documents=LocalDocuments(home / "documents"),
             embedder=HashingEmbedder(),
             sampler=SimulatedAnnealing(),
@@ -248,6 +282,14 @@ def open_kill_switch(settings: Settings) -> Generator[tuple[StoredKillSwitch, Sy
         except AlphaShieldError as error:
             halts = UnreachableHalts(error)
         yield StoredKillSwitch(halts, home=home, wall=wall), wall
+
+
+def _rules_of(home: Path) -> Path | None:
+    """Return the file of rules of one's own, where the home folder has one."""
+    found = [home / name for name in RULES_FILES if (home / name).exists()]
+    if len(found) > 1:
+        raise BadConfiguration(f"{' and '.join(RULES_FILES)} both hold rules: keep one of them")
+    return found[0] if found else None
 
 
 def _sources(settings: Settings, catalog: LocalCatalog, wall: SystemClock) -> Sources:

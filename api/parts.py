@@ -10,9 +10,11 @@ from pydantic import BaseModel
 
 from interfaces.clock import WallClock
 from interfaces.keyring import Keyring
+from interfaces.kill_switch import KillSwitch
 from interfaces.store import ArtifactStore, JobStore
 from orchestrator.datasets import DataDesk
 from orchestrator.jobs import Admission
+from schemas.risk_views import RiskInForce
 
 _NAME = "alphashield"
 
@@ -24,6 +26,8 @@ class ApiParts:
     jobs: JobStore
     artifacts: ArtifactStore
     keyring: Keyring
+    kill_switch: KillSwitch
+    risk: RiskInForce
     admission: Admission
     data: DataDesk
     wall: WallClock

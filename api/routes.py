@@ -11,7 +11,7 @@ from flask import Response
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 
-from api import data, jobs, keys, pages
+from api import data, jobs, keys, pages, risk
 from api.access import ADMINS, ANYONE, WRITERS, Access
 from schemas.api import (
     DataCoverage,
@@ -29,13 +29,17 @@ from schemas.api import (
     SymbolList,
     Validation,
 )
+from schemas.halts import HaltState
 from schemas.keys import Role
 from schemas.results import ResultsBundle
+from schemas.risk_views import LimitsInForce, RuleList
 
 V1 = "/api/v1"
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 _BODY = (400, 404, 409, 413, 415, 503)
 """What may be wrong with a body about data, or with the settings and the disk it needs."""
+_HALTING = (400, 413, 415, 503)
+"""What may be wrong with a word to the kill switch, or with its store."""
 _ALWAYS = {
     401: "No valid API key",
     403: "Not allowed",
@@ -136,6 +140,18 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", f"{V1}/auth/keys", keys.list_keys, ADMINS, KeyList),
     Route("DELETE", f"{V1}/auth/keys/<key_id>", keys.revoke_key, ADMINS, KeyView, problems=(404,)),
+    Route("GET", f"{V1}/risk/halt", risk.show_halt, ANYONE, HaltState, problems=(503,)),
+    Route("POST", f"{V1}/risk/halt", risk.halt_trading, WRITERS, HaltState, problems=_HALTING),
+    Route(
+        "POST",
+        f"{V1}/risk/halt/release",
+        risk.release_halt,
+        ADMINS,
+        HaltState,
+        problems=(*_HALTING, 409),
+    ),
+    Route("GET", f"{V1}/risk/limits", risk.show_limits, ANYONE, LimitsInForce),
+    Route("GET", f"{V1}/risk/rules", risk.list_rules, ANYONE, RuleList),
     Route("GET", f"{V1}/openapi.json", pages.openapi, None, "application/json"),
     Route("GET", "/api/docs", pages.docs, None, "text/html"),
     Route("GET", "/healthz", pages.healthz, None, Health),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import uuid
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from flask.testing import FlaskClient
 
 from adapters.clock import SystemClock
 from adapters.keyring import StoredKeyring, load_pepper
+from adapters.kill_switch import StoredKillSwitch
 from adapters.market.catalog import LocalCatalog
 from adapters.market.quality import quality_of
 from adapters.store.connect import Store, open_store
@@ -21,7 +23,23 @@ from api.parts import ApiParts
 from interfaces.sources import Sources
 from orchestrator.datasets import DataDesk
 from orchestrator.jobs import Admission
+from schemas.risk import RiskLimits, Rule
+from schemas.risk_views import LimitsInForce, RiskInForce, RuleInForce, RuleList
 
+RISK = RiskInForce(
+    limits=LimitsInForce(
+        default=RiskLimits(), strategies={"careful": RiskLimits(max_order_share=Decimal("0.1"))}
+    ),
+    rules=RuleList(
+        rules=(
+            RuleInForce(
+                rule=Rule(id="no-giants", measure="order_value", max=Decimal(10000)),
+                strategies=("default", "careful"),
+                file="rules.yaml",
+            ),
+        )
+    ),
+)
 MODELS = ("baseline:buy-and-hold", "baseline:equal-weight", "baseline:rules")
 
 
@@ -86,6 +104,8 @@ def build_parts(store: Store, home: Path, admission: Admission, **changes: Any) 
         "jobs": store.jobs,
         "artifacts": store.artifacts,
         "keyring": keyring,
+        "kill_switch": StoredKillSwitch(store.halts, home=home, wall=wall),
+        "risk": RISK,
         "admission": admission,
         "wall": wall,
         "rate_limit": "1000000 per minute",

@@ -41,6 +41,7 @@ FIELDS = st.sampled_from(
         *("models", "start_date", "end_date", "mode", "application", "data", "universe", "cash"),
         *("cadence", "seed", "mask", "costs", "limits", "name", "role", "extra"),
         *("kinds", "symbols", "series", "providers", "calendar", "currency", "macro_start_date"),
+        *("by", "reason"),
     ]
 )
 SOUND = {"models": ["baseline:rules"], "start_date": "2020-01-02", "end_date": "2020-01-31"}
@@ -52,7 +53,7 @@ WANTED = {
 }
 DOCUMENTS = st.builds(
     lambda sound, change: {**sound, **change},
-    st.sampled_from([SOUND, WANTED, {"data": "mine"}]),
+    st.sampled_from([SOUND, WANTED, {"data": "mine"}, {"by": "Ada", "reason": "x"}, {"by": "Ada"}]),
     st.dictionaries(FIELDS, VALUES, max_size=4),
 )
 BODIES = st.one_of(

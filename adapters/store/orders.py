@@ -5,7 +5,8 @@ fill is one document, `_id` being account and fill. Both know their account and 
 the store's own, since only `_id` and indexes of a single field are looked up: `_order` (account,
 session and moment, sortable as text), `_day` (account and session), `_open` (the account while the
 order is unsettled) and `_of` (account and order of a fill). All of them begin with "a ": text that
-begins like a date is not found again by the embedded server. What the account held at first is one document of `order_accounts`.
+begins like a date is not found again by the embedded server. What the account held at first is one
+document of `order_accounts`.
 """
 
 from __future__ import annotations

@@ -56,12 +56,13 @@ def trade(
 
     Exit code 5: the ledger is not as it was written where the trade is booked.
     """
-    from orchestrator.explain import explain_trade, find_order
+    from orchestrator.explain import explain_trade
+    from orchestrator.trade_list import find_order
 
     with opened(context) as doors:
         job = doors.jobs.get(job_id)
         run, whole_id = find_order(job, order_id, doors.ticks)
-        chain = explain_trade(job, run, whole_id, doors.ticks)
+        chain = explain_trade(job, run, whole_id, doors.ticks, journal=doors.journal())
     if as_json:
         print_json(chain)
     else:
@@ -74,7 +75,7 @@ def trade(
 
 def trades(context: typer.Context, job_id: JobId, as_json: Json = False) -> None:
     """List the orders of a job with their ids, in the order they were placed."""
-    from orchestrator.explain import list_trades
+    from orchestrator.trade_list import list_trades
     from schemas.base import plain
 
     with opened(context) as doors:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # heavy, and named in annotations alone: `--help` stays fast
     from interfaces.keyring import Keyring
     from interfaces.kill_switch import KillSwitch
     from interfaces.market import DataCatalog
+    from interfaces.memory import MemoryJournal
     from interfaces.store import ArtifactStore, JobStore, TickStore
     from orchestrator.datasets import DataDesk
     from orchestrator.jobs import Admission
@@ -72,6 +73,8 @@ class Doors:
     worker: Callable[[threading.Event], JobRunner]
     downloader: Callable[[threading.Event], DownloadRunner]
     canaries: Callable[[], CanaryReport]
+    journal: Callable[[], MemoryJournal]
+    """An empty book of memories, searched as those of runs are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _setup() -> Setup:
 
 @contextmanager
 def _open() -> Generator[Doors]:
-    from adapters.wiring import calendar, open_system
+    from adapters.wiring import RunMemoryBook, calendar, open_system
     from orchestrator.datasets import DataDesk
     from orchestrator.jobs import Admission
 
@@ -183,6 +183,7 @@ def _open() -> Generator[Doors]:
             worker=worker,
             downloader=downloader,
             canaries=canaries,
+            journal=lambda: RunMemoryBook(system.embedder),
         )
 
 

@@ -51,8 +51,11 @@ def _memories(chain: TradeChain) -> None:
     known = f"{chain.memories_known} {'memory' if chain.memories_known == 1 else 'memories'}"
     _link("memories recalled", f"{counted(len(chain.recalls), 'search')} among {known}")
     _calls([(each.position, each.call) for each in chain.recalls])
-    for each in chain.memories:
-        print_line(f"  {each.known_time.date()}  {_cut(each.text, _TEXT)}")
+    for search in chain.recalls:
+        proof = "as answered" if search.proven else "searched again; the answer was not this one"
+        for found in search.memories:
+            said = f"{found.memory.known_time.date()}  {_cut(found.memory.text, _TEXT)}"
+            print_line(f"  call {search.position}, {found.similarity:.2f}: {said} ({proof})")
 
 
 def _turn(chain: TradeChain) -> None:

@@ -1,14 +1,19 @@
 """How a trade came about, put together from a run's committed ticks.
 
 Nothing is repeated and no model is asked. Of tool results a tick keeps hash and size: they say that
-an answer was this one, not what it said. What cannot be found is named in `missing`, never guessed.
+an answer was this one, not what it said. A search of memories is done again on the memories of the
+ticks before, and the hash tells whether that gave the same answer. What cannot be found is named in
+`missing`, never guessed.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 
+from interfaces.memory import MemoryJournal
 from interfaces.store import TickStore
 from orchestrator.audit import audit_run
 from schemas.agents import AgentDecision, ToolCallRecord, TradingDecision
@@ -20,61 +25,34 @@ from schemas.audit import (
     Recalled,
     Seen,
     TradeChain,
-    TradeRow,
 )
-from schemas.base import ZERO, Money, plain
-from schemas.errors import InvalidRequest, NotFound
+from schemas.base import ZERO, plain
+from schemas.errors import NotFound
 from schemas.jobs import Job, RunProgress
 from schemas.ledger import Transaction, Verification
-from schemas.memory import MemoryRecord
+from schemas.memory import MemoryRecord, RecallAnswer
 from schemas.orders import Fill, Order
 from schemas.tick import Tick
 from trading.ledger import POSITIONS
 
-MEMORIES_SHOWN = 20
-SHORTEST_PREFIX = 6
-
 _PLACE = "trading_place_order"
 _REBALANCE = "trading_rebalance_to_weights"
 _RECALL = "memory_recall"
+RECALL_LIMIT = 5
+"""How many memories the tool returns when it is not told."""
 
 
-def list_trades(job: Job, ticks: TickStore) -> tuple[TradeRow, ...]:
-    """Return every order of a job's runs, in the order they were placed, run by run."""
-    return tuple(row for run in job.runs for row in _rows(run, ticks.ticks(run.run_id)))
-
-
-def find_order(job: Job, order_id: str, ticks: TickStore) -> tuple[RunProgress, str]:
-    """Return the run that placed an order, and the order's whole id.
-
-    The first characters are enough where they name one order alone. `NotFound`; `InvalidRequest`
-    when several begin so.
-    """
-    found = {
-        order.client_order_id: run
-        for run in job.runs
-        for tick in ticks.ticks(run.run_id)
-        for order in tick.orders
-        if order.client_order_id.startswith(order_id)
-    }
-    if order_id in found:
-        return found[order_id], order_id
-    if not found or len(order_id) < SHORTEST_PREFIX:
-        raise NotFound(
-            f"job {job.job_id} has no order {order_id[:40]!r}; "
-            f"`alphashield audit trades {job.job_id}` lists its orders"
-        )
-    if len(found) > 1:
-        raise InvalidRequest(
-            f"{len(found)} orders of job {job.job_id} begin with {order_id!r}; give more of the id"
-        )
-    ((name, run),) = found.items()
-    return run, name
-
-
-def explain_trade(job: Job, run: RunProgress, order_id: str, ticks: TickStore) -> TradeChain:
+def explain_trade(
+    job: Job,
+    run: RunProgress,
+    order_id: str,
+    ticks: TickStore,
+    *,
+    journal: MemoryJournal | None = None,
+) -> TradeChain:
     """Return the chain behind one order of a run; `NotFound` when the run never placed it.
 
+    `journal` is an empty one, for searching memories again; without it only the searches are told.
     `UntrustworthyData` when a stored tick cannot be read: then `alphashield ledger verify` names
     what was altered.
     """
@@ -86,10 +64,11 @@ def explain_trade(job: Job, run: RunProgress, order_id: str, ticks: TickStore) -
         )
     tick, order = gathered.placed, gathered.order
     origin = _origin(gathered.parent or order, tick)
-    recalls, data_seen = _before(origin)
+    searches, data_seen = _before(origin)
+    if journal is not None:
+        journal.commit(gathered.memories)
     verification = audit_run(run.run_id, ticks)
     ledger = tuple(_ledger(gathered.fills, verification))
-    known = [each for each in gathered.memories if each.agent == order.agent] if recalls else []
     turn = origin.turn
     return TradeChain(
         job_id=job.job_id,
@@ -101,9 +80,8 @@ def explain_trade(job: Job, run: RunProgress, order_id: str, ticks: TickStore) -
         as_of=tick.as_of,
         events=tick.events,
         data_seen=data_seen,
-        recalls=recalls,
-        memories=tuple(reversed(known[-MEMORIES_SHOWN:])),
-        memories_known=len(known),
+        recalls=tuple(_recalled(each, journal, order.agent, tick) for each in searches),
+        memories_known=sum(each.agent == order.agent for each in gathered.memories),
         model=_asked(turn),
         proposal=turn.output if turn else None,
         abstention=turn.abstention if turn else None,
@@ -226,19 +204,29 @@ def _alike(order: Order, tick: Tick) -> list[str]:
     return [name for _, name in sorted(likes)]
 
 
-def _before(origin: _Origin) -> tuple[tuple[Recalled, ...], tuple[Seen, ...]]:
+def _before(origin: _Origin) -> tuple[tuple[Seen, ...], tuple[Seen, ...]]:
     """Return the searches of memory, and the other calls, that came before the order."""
     calls = origin.turn.tool_calls if origin.turn else ()
     end = len(calls) if origin.call is None else origin.call.position
-    recalls: list[Recalled] = []
-    others: list[Seen] = []
-    for n, call in enumerate(calls[:end]):
-        if call.tool == _RECALL:
-            query = str(call.arguments.get("query", ""))
-            recalls.append(Recalled(position=n, query=query, call=call))
-        else:
-            others.append(Seen(position=n, call=call))
-    return tuple(recalls), tuple(others)
+    seen = [Seen(position=n, call=call) for n, call in enumerate(calls[:end])]
+    searches = tuple(each for each in seen if each.call.tool == _RECALL)
+    return searches, tuple(each for each in seen if each.call.tool != _RECALL)
+
+
+def _recalled(search: Seen, journal: MemoryJournal | None, agent: str, tick: Tick) -> Recalled:
+    """Search again; proven is what gives the very bytes that the agent was answered."""
+    call = search.call
+    query, limit = call.arguments.get("query"), call.arguments.get("limit", RECALL_LIMIT)
+    told = Recalled(position=search.position, query=str(query), call=call)
+    if journal is None or call.is_error or not isinstance(query, str):
+        return told
+    if not isinstance(limit, int):
+        return told
+    as_of = tick.as_of.astimezone(UTC)
+    found = journal.recall(query, agent=agent, limit=limit, as_of=as_of)
+    answer = RecallAnswer(as_of=as_of, query=query, memories=found).model_dump_json(indent=2)
+    proven = hashlib.sha256(answer.encode()).hexdigest() == call.result_sha256
+    return told.model_copy(update={"memories": found, "proven": proven})
 
 
 def _may_place(call: ToolCallRecord, order: Order) -> bool:
@@ -300,35 +288,3 @@ def _missing(order: Order, fills: Sequence[_Filled], ledger: Sequence[LedgerSeen
     for each in fills:
         if each.fill.fill_id not in booked:
             yield f"fill {each.fill.fill_id} has no transaction in the ledger of tick {each.tick}"
-
-
-def _rows(run: RunProgress, ticks: Iterable[Tick]) -> Iterator[TradeRow]:
-    orders: dict[str, Order] = {}
-    fills: dict[str, list[Fill]] = {}
-    for tick in ticks:
-        for order in tick.orders:
-            orders[order.client_order_id] = order
-        for fill in tick.fills:
-            fills.setdefault(fill.client_order_id, []).append(fill)
-    for name, order in orders.items():
-        made = fills.get(name, [])
-        gains = [each.realised_gain for each in made if each.realised_gain is not None]
-        yield TradeRow(
-            order_id=name,
-            run_id=run.run_id,
-            model=run.model,
-            session=order.session,
-            agent=order.agent,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=order.quantity,
-            filled_quantity=order.filled_quantity,
-            status=order.status,
-            amount=sum((each.amount for each in made), ZERO),
-            costs=sum((_costs(each) for each in made), ZERO),
-            realised_gain=sum(gains, ZERO) if gains else None,
-        )
-
-
-def _costs(fill: Fill) -> Money:
-    return fill.commission + fill.spread_cost + fill.slippage_cost + fill.impact_cost

@@ -9,7 +9,7 @@ from pydantic import Field
 from schemas.agents import AgentName, AnyOutput, ToolCallRecord, Usage
 from schemas.base import Instant, Message, Money, Quantity, Sha256, Symbol
 from schemas.ledger import Transaction, Verification
-from schemas.memory import MemoryRecord
+from schemas.memory import RecalledMemory
 from schemas.orders import Fill, Order, OrderStatus, Side
 from schemas.tick import Event
 
@@ -40,11 +40,17 @@ class Seen(Message):
 
 
 class Recalled(Message):
-    """A search of the agent's memories; the answer is kept by hash."""
+    """A search of the agent's memories, done again on what it had remembered until then."""
 
     position: int = Field(ge=0)
     query: str
     call: ToolCallRecord
+    memories: tuple[RecalledMemory, ...] = Field(default=(), description="nearest first")
+    proven: bool = Field(
+        default=False,
+        description="the search, done again, gives the very bytes that the agent was answered; "
+        "false where a mask or another way of searching lay between",
+    )
 
 
 class ModelAsked(Message):
@@ -96,10 +102,7 @@ class TradeChain(Message):
     events: tuple[Event, ...]
     data_seen: tuple[Seen, ...]
     recalls: tuple[Recalled, ...]
-    memories: tuple[MemoryRecord, ...] = Field(
-        description="the agent's memories when it searched them, newest first"
-    )
-    memories_known: int = Field(ge=0, description="how many there were; `memories` may show fewer")
+    memories_known: int = Field(ge=0, description="how many the agent had before the session")
     model: ModelAsked | None
     proposal: AnyOutput | None = Field(description="the decision with its reasons and confidence")
     abstention: str | None

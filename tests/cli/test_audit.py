@@ -87,7 +87,7 @@ def test_a_trade_is_told_link_by_link(run: Run, traded: Lived) -> None:
         "data seen: 2 tool calls",
         "prices_get_bars",
         "memories recalled: 1 search among 1 memory",
-        "AAA fell in March.",
+        "AAA fell in March. (as answered)",
         "model: some:model as alpha_trading, 4 steps, 900 tokens in, 80 out, 0.001234 USD",
         "proposal: invest, confidence 0.70: AAA is cheap.",
         "placed by call 3, trading_place_order",

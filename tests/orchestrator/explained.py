@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from adapters.clock import SimulatedClock
+from adapters.embedder.hashing import HashingEmbedder
+from adapters.mcp_client import open_tools
+from adapters.memory.run_memory import RunMemoryBook
 from adapters.store.connect import Store
 from adapters.store.ticks import MongoTickStore
+from interfaces.model import ToolCall
+from mcp_servers.memory import build_memory_server
 from schemas.agents import AgentDecision, ToolCallRecord, TradingDecision, Usage
 from schemas.base import sha256_of
 from schemas.jobs import Job, RunProgress, SimulationRequest
@@ -85,7 +93,7 @@ def remembered(text: str, agent: str = "alpha_trading") -> MemoryRecord:
 
 
 SEEN = call("prices_get_bars", symbols=["AAA"], lookback=20)
-ASKED = call("memory_recall", query="what about AAA?")
+MEMORIES = (remembered("AAA fell in March."), remembered("not mine", "budget"))
 LATER = call("trading_get_account")
 
 
@@ -116,17 +124,42 @@ class Lived:
 FIRST, DENIED = "aaaaaa" + "1" * 26, "aaaaaa" + "2" * 26
 
 
-CALLS = (SEEN, ASKED, place(error=True), place(), LATER, place("sell", "too much"))
+def journal() -> RunMemoryBook:
+    return RunMemoryBook(HashingEmbedder())
+
+
+def searched(query: str) -> ToolCallRecord:
+    """Search `MEMORIES` as the agent does, and record the call as its turn does."""
+    book = journal()
+    book.commit(MEMORIES)
+    arguments: dict[str, Any] = {"query": query}
+
+    async def ask() -> str:
+        server = build_memory_server(clock=SimulatedClock(OPEN), memories=book)
+        async with open_tools({"memory": server}) as tools:
+            asked = ToolCall(call_id="1", tool="memory_recall", arguments=arguments)
+            return (await tools.call(asked)).text
+
+    answer = asyncio.run(ask()).encode()
+    return ToolCallRecord(
+        tool="memory_recall",
+        arguments=arguments,
+        result_sha256=hashlib.sha256(answer).hexdigest(),
+        result_bytes=len(answer),
+    )
 
 
 def lived(store: Store, name: str) -> Lived:
     run = Lived(store.ticks, name)
-    run.commit(MON, memories=(remembered("AAA fell in March."), remembered("not mine", "budget")))
+    asked = searched("what about AAA?")
+    calls = (SEEN, asked, place(error=True), place(), LATER, place("sell", "too much"))
+    run.commit(MON, memories=MEMORIES)
     first, denied = order(FIRST), order(DENIED, 1, side="sell", reason="too much")
     run.fill(TUE, FIRST, 10)
     run.commit(
         TUE,
-        decisions=(turn(*CALLS),),
+        as_of=OPEN,
+        decisions=(turn(*calls),),
         orders=(
             moved(first, "submitted", "accepted", "partially_filled", filled="10"),
             moved(denied, "denied", reason="selling 15 AAA exceeds what is held"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from adapters.store.connect import Store, open_store
-from orchestrator.explain import explain_trade, find_order, list_trades
+from orchestrator.explain import explain_trade
+from orchestrator.trade_list import find_order, list_trades
 from schemas.audit import TradeChain
 from schemas.errors import InvalidRequest, NotFound
 from schemas.orders import Terms
@@ -17,15 +18,19 @@ from tests.orchestrator.explained import (
     DENIED,
     FIRST,
     MON,
+    OPEN,
     SEEN,
     TUE,
     WED,
     Lived,
     call,
+    journal,
     lived,
     moved,
     order,
     place,
+    remembered,
+    searched,
     turn,
 )
 
@@ -39,7 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def chain_of(run: Lived, name: str) -> TradeChain:
-    return explain_trade(run.job, run.run, name, run.store)
+    return explain_trade(run.job, run.run, name, run.store, journal=journal())
 
 
 def test_the_chain_goes_from_data_to_ledger(store: Store) -> None:
@@ -47,7 +52,10 @@ def test_the_chain_goes_from_data_to_ledger(store: Store) -> None:
     assert (chain.tick, chain.session) == (1, TUE)
     assert [each.call for each in chain.data_seen] == [SEEN, place(error=True)]
     assert [each.query for each in chain.recalls] == ["what about AAA?"]
-    assert [each.text for each in chain.memories] == ["AAA fell in March."]
+    (search,) = chain.recalls
+    assert [each.memory.text for each in search.memories] == ["AAA fell in March."]
+    assert search.proven
+    assert chain.memories_known == 1
     assert chain.model is not None
     assert (chain.model.model, chain.model.steps) == ("some:model", 4)
     assert chain.model.usage.cost_usd_micro == 1234
@@ -80,6 +88,17 @@ def test_a_denied_order_shows_the_limit_and_nothing_after_the_gate(store: Store)
     assert (chain.fills, chain.ledger) == ((), ())
     assert chain.placed_by is not None
     assert chain.placed_by.position == 5
+
+
+def test_a_search_that_gives_another_answer_now_is_not_proven(store: Store) -> None:
+    run = Lived(store.ticks, "unproven")
+    run.commit(MON, memories=(remembered("AAA was split."),))
+    run.commit(TUE, as_of=OPEN, decisions=(turn(searched("AAA"), place()),), orders=(order(FIRST),))
+    (search,) = chain_of(run, FIRST).recalls
+    assert [each.memory.text for each in search.memories] == ["AAA was split."]
+    assert not search.proven
+    without = explain_trade(run.job, run.run, FIRST, run.store)
+    assert without.recalls[0].memories == ()
 
 
 def test_an_altered_ledger_is_not_verified_from_there_on(store: Store) -> None:

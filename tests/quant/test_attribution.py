@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -58,6 +58,7 @@ def test_bacons_example_comes_out_as_printed():
     assert effects == pytest.approx((-0.012, 0.030, 0.001, 0.019))
 
 
+@settings(max_examples=50, deadline=None)
 @given(holdings())
 def test_effects_sum_to_the_compounded_excess_return(made):
     found = brinson(**made, groups=names(made["portfolio_returns"].shape[1]))
@@ -73,6 +74,7 @@ def test_effects_sum_to_the_compounded_excess_return(made):
         assert parts == pytest.approx(getattr(found, effect), abs=1e-12)
 
 
+@settings(max_examples=25, deadline=None)
 @given(holdings(), st.randoms(use_true_random=False))
 def test_the_order_of_groups_does_not_matter(made, chance):
     order = list(range(made["portfolio_returns"].shape[1]))
@@ -163,6 +165,7 @@ def accounts(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndar
     return np.array(growth), np.array(base[:-1]), paid
 
 
+@settings(max_examples=50, deadline=None)
 @given(accounts())
 def test_contributions_of_costs_sum_from_the_gross_to_the_net_return(made):
     growth, base, paid = made

@@ -10,7 +10,7 @@ income; commissions are expenses of their own. What corporate actions move is to
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ from schemas.execution import LotMethod
 from schemas.ledger import Entry, Transaction
 from schemas.orders import Fill
 from trading.ledger import POSITIONS, Movement
-from trading.lots import Lot, Part, lot_id, new_lot, oldest_first, pick_lots, split_amount
+from trading.lots import Lot, Part, lot_id, new_lot, pick_lots, split_amount, with_lot
 
 CASH = "assets:cash"
 CAPITAL = "equity:capital"
@@ -133,8 +133,8 @@ class AccountState:
                 holdings[symbol] = after
             else:
                 del holdings[symbol]
-        state = replace(
-            self, balances=balances, holdings=holdings, sequence=transaction.sequence + 1
+        state = AccountState(
+            self.currency, balances, holdings, self.terms, transaction.sequence + 1
         )
         if state.cash < 0 and not self.terms.allow_leverage:
             raise LimitBreached(
@@ -218,10 +218,13 @@ def _moved(holding: Holding, entries: Sequence[Entry], transaction: Transaction)
         else:
             units, cost = lot.quantity + entry.quantity, lot.cost + entry.amount
             lots[entry.lot] = Lot(lot.lot_id, lot.opened, units, cost)
-    left = [lot for lot in lots.values() if lot.quantity]
     for name in {str(entry.lot) for entry in entries}:
         _refuse_misfit(before.get(name), lots[name], transaction)
-    return Holding(tuple(left) if lots.keys() == before.keys() else oldest_first(left))
+    left = tuple(lot for name, lot in lots.items() if lot.quantity and name in before)
+    for name, lot in lots.items():
+        if lot.quantity and name not in before:
+            left = with_lot(left, lot)
+    return Holding(left)
 
 
 def _refuse_misfit(before: Lot | None, after: Lot, transaction: Transaction) -> None:

@@ -66,19 +66,30 @@ def new_lot(name: str, quantity: Decimal, cost: Decimal) -> Lot:
     return Lot(name, read_lot_id(name)[0], quantity, cost)
 
 
-def oldest_first(lots: Iterable[Lot]) -> tuple[Lot, ...]:
+def oldest_first(lots: Sequence[Lot]) -> tuple[Lot, ...]:
     """Return the lots in the order they were opened in."""
     return tuple(sorted(lots, key=lambda lot: read_lot_id(lot.lot_id)))
 
 
-def share_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """Return the part's share of an amount of money, rounded once, half-even, from the exact one.
+def with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
+    """Return lots, oldest first, with another one in its place: usually the last."""
+    if not lots or read_lot_id(lots[-1].lot_id) < read_lot_id(lot.lot_id):
+        return (*lots, lot)
+    return oldest_first((*lots, lot))
 
-    The whole has the whole amount.
+
+def share_of(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """Return the part's share of an amount in cents, rounded once, half-even, from the exact one.
+
+    Part and whole are in millionths, as quantities are. The whole has the whole amount.
     """
     if part == whole:
         return amount
-    return cents(Fraction(amount) * Fraction(part) / Fraction(whole))
+    # In whole numbers: it is asked for every lot of every fill, and fractions take four times that.
+    count, of = int(amount.scaleb(2)) * int(part.scaleb(6)), int(whole.scaleb(6))
+    found, rest = divmod(count, of)
+    found += 2 * abs(rest) > abs(of) or (2 * rest == of and found % 2)
+    return Decimal(found).scaleb(-2)
 
 
 def split_amount(amount: Decimal, weights: Sequence[Decimal]) -> Iterator[Decimal]:

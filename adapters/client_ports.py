@@ -58,9 +58,10 @@ def ports_of_now(
     documents: Shelf,
     memories: MemoryStore,
     embedder: Embedder,
+    execution: ExecutionModel,
+    limits: RiskLimits,
 ) -> ClientPorts:
     """Look at the data set as of the system clock, with a fresh practice account."""
-    execution = ExecutionModel()
     broker = SimulatedBroker(
         clock=clock,
         market=market,
@@ -83,7 +84,7 @@ def ports_of_now(
         memories=StoredMemoryBook(memories, embedder, tenant=TENANT),
         borrower=None,
         execution=execution,
-        limits=RiskLimits(),
+        limits=limits,
         scope="practice",
     )
 
@@ -134,6 +135,6 @@ def ports_of_run(
         memories=memories,
         borrower=request.application,
         execution=request.execution,
-        limits=request.limits,
+        limits=request.limits_for(run.model),
         scope=run.run_key,
     )

@@ -37,7 +37,7 @@ from adapters.providers.pace import Limits
 from adapters.providers.registry import VendorPlan, as_sources, build_providers, system_timing
 from adapters.sampler.annealing import SimulatedAnnealing
 from adapters.store.connect import Store, open_store
-from config.catalogue import load_models, load_universes
+from config.catalogue import load_execution, load_models, load_universes
 from config.providers import load_providers
 from config.risk import DEFAULT, RiskBook, load_risk, load_rules
 from config.settings import Settings
@@ -49,6 +49,7 @@ from interfaces.model import ChatModel
 from interfaces.sources import Sources
 from schemas.base import to_micro
 from schemas.errors import AlphaShieldError, BadConfiguration, Unavailable
+from schemas.execution import ExecutionModel
 from schemas.facts import UniverseStay
 from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
@@ -86,6 +87,7 @@ class System:
     keyring: StoredKeyring
     kill_switch: StoredKillSwitch
     risk: RiskBook
+    execution: ExecutionModel
     rules_file: Path | None
     documents: LocalDocuments
     embedder: HashingEmbedder
@@ -258,6 +260,7 @@ def open_system(settings: Settings) -> Generator[System]:
             keyring=StoredKeyring(store.keys, pepper=load_pepper(home / "pepper"), wall=wall),
             kill_switch=StoredKillSwitch(store.halts, home=home, wall=wall),
             risk=load_risk(rules_file=rules_file),
+            execution=load_execution(),
             rules_file=rules_file,
             documents=LocalDocuments(home / "documents"),
             embedder=HashingEmbedder(),

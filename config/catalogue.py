@@ -128,6 +128,6 @@ def load_universes(path: Path = _HERE / "universes.yaml") -> dict[str, Universe]
     return _by_name(_load(tuple[Universe, ...], path), path)
 
 
-def load_costs(path: Path = _HERE / "execution.yaml") -> ExecutionModel:
+def load_execution(path: Path = _HERE / "execution.yaml") -> ExecutionModel:
     """Return what a fill costs when the request does not say."""
     return _load(ExecutionModel, path)

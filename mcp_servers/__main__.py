@@ -27,6 +27,7 @@ from mcp_servers.quantum import build_quantum_server
 from mcp_servers.search import build_search_server
 from mcp_servers.serve import serve_http, serve_stdio
 from mcp_servers.trading import build_trading_server
+from mcp_servers.trading_desk import Guard
 from schemas.errors import (
     AlphaShieldError,
     BadConfiguration,
@@ -43,7 +44,7 @@ AGENT = "client"
 _LOG = logging.getLogger(__name__)
 
 
-def _trading(_: System, ports: ClientPorts) -> MCPServer:
+def _trading(system: System, ports: ClientPorts) -> MCPServer:
     return build_trading_server(
         clock=ports.clock,
         market=ports.market,
@@ -54,6 +55,7 @@ def _trading(_: System, ports: ClientPorts) -> MCPServer:
         tick=lambda: ports.broker.session().toordinal(),
         agent=AGENT,
         mode="simulation",
+        guard=Guard(system.kill_switch, calendar=ports.calendar),
     )
 
 
@@ -155,6 +157,8 @@ def _ports(system: System, run_id: str | None, data: str) -> ClientPorts:
         documents=system.documents,
         memories=store.memories,
         embedder=system.embedder,
+        execution=system.execution,
+        limits=system.risk.limits_for(AGENT),
     )
 
 

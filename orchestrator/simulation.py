@@ -25,6 +25,7 @@ from interfaces.memory import MemoryJournal
 from interfaces.model import ChatModel, ToolSession
 from interfaces.store import TickStore
 from orchestrator.graph import TickContext, TickState, in_order
+from orchestrator.guard import RunGuard
 from orchestrator.loan_life import LoanLife
 from orchestrator.model_spend import ModelSpend
 from schemas.agents import AgentDecision, AgentName, LenderDecision
@@ -64,6 +65,7 @@ class RunParts:
     graph: Graph
     ticks: TickStore
     loan: LoanLife | None
+    guard: RunGuard
     spend: ModelSpend | None = None
     """None: what the model costs is not taken out of the account."""
 
@@ -108,6 +110,7 @@ class Simulation:
             nonlocal newest
             for newest in parts.ticks.ticks(plan.run_id):
                 parts.memories.commit(newest.memories)
+                parts.guard.restore(newest)
                 if parts.spend is not None:
                     parts.spend.restore(newest)
                 yield newest
@@ -119,6 +122,7 @@ class Simulation:
     async def _step(self, n: int) -> Tick:
         plan, parts = self._plan, self._parts
         session = plan.sessions[n]
+        parts.guard.halts.begin()
         parts.clock.move_to(parts.calendar.opens_at(session))
         as_of = parts.clock.now()
         parts.exchange.begin(n, session)
@@ -132,6 +136,7 @@ class Simulation:
             )
         events = self._events(n)
         decisions = await self._decide(n, events)
+        parts.guard.halts.refuse()
         memories = parts.memories.take_pending()
         if parts.spend is not None:
             parts.spend.charge(decisions, parts.exchange)
@@ -140,7 +145,7 @@ class Simulation:
         if parts.loan is not None:
             self._service(session, parts.loan, events, decisions)
         done = parts.exchange.end()
-        return Tick(
+        tick = Tick(
             n=n,
             session=session,
             as_of=as_of,
@@ -154,6 +159,7 @@ class Simulation:
             loan=None if parts.loan is None else parts.loan.state,
             ledger_hash=done.ledger_hash,
         )
+        return parts.guard.judge(tick)
 
     def _events(self, n: int) -> tuple[Event, ...]:
         """Return the session's events in their fixed order; the calendar alone decides them."""

@@ -23,9 +23,12 @@ from mcp_servers.quantum import build_quantum_server
 from mcp_servers.search import build_search_server
 from mcp_servers.toolkit import ToolServer
 from mcp_servers.trading import build_trading_server
+from mcp_servers.trading_desk import Guard
 from orchestrator.canaries import Stage, run_canaries
 from orchestrator.downloads import Downloader, DownloadPorts
 from orchestrator.graph import build_graph
+from orchestrator.guard import RunGuard
+from orchestrator.halts import HaltWatch
 from orchestrator.jobs import (
     Admission,
     documents_hash,
@@ -64,6 +67,8 @@ def admission_of(system: System) -> Admission:
         universes=system.universes,
         code_version=system.code_version,
         documents=system.documents,
+        execution=system.execution,
+        limits_for=system.risk.limits_for,
     )
 
 
@@ -296,7 +301,9 @@ class Worker:
             cash=request.cash,
             seed=request.seed,
         )
-        servers = _servers(system, for_model(request, run.model), ports, run.run_key)
+        request = for_model(request, run.model)
+        guard = RunGuard(request.limits, HaltWatch(system.kill_switch))
+        servers = _servers(system, request, ports, run_key=run.run_key, guard=guard)
         async with open_tools(servers) as offered:
             model, tools = _masked(system, job, run, tools=offered, replay=replay)
             yield Simulation(
@@ -311,6 +318,7 @@ class Worker:
                     agents={name: Agent(record) for name, record in RECORDS.items()},
                     graph=self._graph,
                     ticks=replay or system.store.ticks,
+                    guard=guard,
                     loan=loan_of(request, ports.calendar.on_or_after),
                     spend=spend_of(request, market.info().currency),
                 ),
@@ -348,15 +356,26 @@ def check_canaries(system: System, request: SimulationRequest) -> CanaryReport:
             }
         )
         ports = run_ports(system, made_up, run_key="canaries", bait=bait)
-        async with open_tools(_servers(system, made_up, ports, "canaries")) as tools:
+        async with open_tools(_servers(system, made_up, ports, run_key="canaries")) as tools:
             yield Stage(ports.clock, ports.calendar, ports.exchange, ports.memories, tools)
 
     with bait_for(market.info(), first) as bait:
         return asyncio.run(run_canaries(bait, assemble))
 
 
+def _standing_over(guard: RunGuard | None, ports: RunPorts) -> Guard:
+    if guard is None:  # a rehearsal: nothing is traded
+        return Guard(calendar=ports.calendar)
+    return Guard(guard.halts, guard.watch, guard.equity, ports.calendar)
+
+
 def _servers(
-    system: System, request: SimulationRequest, ports: RunPorts, run_key: str
+    system: System,
+    request: SimulationRequest,
+    ports: RunPorts,
+    *,
+    run_key: str,
+    guard: RunGuard | None = None,
 ) -> dict[str, ToolServer]:
     """Build the six tool servers of a run, on its clock, its universe and its account."""
     clock, market = ports.clock, ports.market
@@ -374,6 +393,7 @@ def _servers(
             tick=lambda: ports.exchange.session().toordinal(),
             agent="alpha_trading",
             mode="simulation",
+            guard=_standing_over(guard, ports),
         ),
         "quantum": build_quantum_server(clock=clock, market=market, sampler=system.sampler),
         "lending": build_lending_server(clock=clock, borrower=request.application, market=market),

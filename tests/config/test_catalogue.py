@@ -10,7 +10,7 @@ import openai.types
 import pytest
 import skfolio.datasets
 
-from config.catalogue import load_costs, load_models, load_universes
+from config.catalogue import load_execution, load_models, load_universes
 from schemas.agents import AGENTS
 from schemas.errors import BadConfiguration
 from schemas.execution import BpsSlippage, ExecutionModel, PerShareCommission
@@ -49,7 +49,7 @@ def test_the_universes_are_what_the_bundled_data_holds():
 
 
 def test_the_defaults_mean_the_same_whichever_door_a_request_came_by():
-    assert load_costs() == ExecutionModel()
+    assert load_execution() == ExecutionModel()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_default_that_cannot_be_right_is_refused_by_name(text, says, tmp_path)
     path = tmp_path / "execution.yaml"
     path.write_text(text)
     with pytest.raises(BadConfiguration, match=f"execution.yaml.*{says}"):
-        load_costs(path)
+        load_execution(path)
 
 
 def test_a_model_without_a_price_or_listed_twice_is_refused(tmp_path):
@@ -84,7 +84,7 @@ def test_costs_are_read_exactly(tmp_path):
     path.write_text(
         "commission: {kind: per_share, per_share: '0.005'}\nslippage: {kind: bps, bps: 0.1}\n"
     )
-    read = load_costs(path)
+    read = load_execution(path)
     assert read.commission == PerShareCommission(per_share=Decimal("0.005000"))
     assert read.slippage == BpsSlippage(bps=Decimal("0.1"))
 

@@ -45,10 +45,6 @@ class Holding:
         object.__setattr__(self, "quantity", sum((lot.quantity for lot in self.lots), Decimal()))
         object.__setattr__(self, "cost", sum((lot.cost for lot in self.lots), ZERO))
 
-    def cost_of(self, quantity: Decimal) -> Decimal:
-        """Return what that many of the units cost, the oldest first."""
-        return sum((part.cost for part in pick_lots(self.lots, quantity)), ZERO)
-
 
 @dataclass(frozen=True, slots=True)
 class MarginTerms:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from orchestrator.halts import HaltWatch
-from schemas.risk import RiskLimits
+from schemas.jobs import SimulationRequest
 from schemas.tick import Tick
 from trading.breakers.marks import Mark, mark_of
 from trading.breakers.watch import Watch
-from trading.gate import EquityHistory, equity_history
+from trading.gate import EquityHistory, Moment, Rules, breaches, equity_history, open_book
 
 
 class RunGuard:
     """The guard of one run; what it knows is rebuilt from the run's ticks."""
 
-    def __init__(self, limits: RiskLimits, halts: HaltWatch) -> None:
+    def __init__(self, request: SimulationRequest, halts: HaltWatch) -> None:
+        limits = request.limits
         self.halts = halts
+        self._rules = Rules(limits, request.execution, frozenset())
+        self._checked = any(rule.when == "post_trade" for rule in limits.rules)
         self._watch = Watch(limits.breakers)
         self._marks: list[Mark] = []
 
@@ -31,8 +34,15 @@ class RunGuard:
         self.judge(tick)
 
     def judge(self, tick: Tick) -> Tick:
-        """Feed a session's mark to the breakers; return the tick with what tripped at it."""
+        """Feed a session's mark to the breakers; return the tick with what tripped at it.
+
+        Rules of one's own that are checked after a trade are told like breakers that stop nothing.
+        """
         mark = mark_of(tick)
         self._marks.append(mark)
         self._watch, events = self._watch.fed(mark)
+        if self._checked:
+            moment = Moment(session=tick.session, equity=self.equity())
+            book = open_book(tick.mark, (), prices={}, rules=self._rules, moment=moment)
+            events = (*events, *breaches(book))
         return tick.model_copy(update={"breakers": events}) if events else tick

@@ -302,7 +302,7 @@ class Worker:
             seed=request.seed,
         )
         request = for_model(request, run.model)
-        guard = RunGuard(request.limits, HaltWatch(system.kill_switch))
+        guard = RunGuard(request, HaltWatch(system.kill_switch))
         servers = _servers(system, request, ports, run_key=run.run_key, guard=guard)
         async with open_tools(servers) as offered:
             model, tools = _masked(system, job, run, tools=offered, replay=replay)

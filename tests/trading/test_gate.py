@@ -10,7 +10,7 @@ from schemas.account import AccountMark, PositionMark
 from schemas.execution import ExecutionModel, PerShareCommission
 from schemas.orders import Side
 from schemas.risk import RiskLimits
-from tests.trading.samples import FREE
+from tests.trading.gate_books import FREE
 from trading.gate import CASH_ALLOWANCE, Book, Denial, Rules, check, open_book
 from trading.orders import OrderIntent
 

@@ -27,8 +27,10 @@ def of_order(intent: OrderIntent, book: Book) -> Iterator[Finding]:
     yield Reading("max_orders_per_session", "the session's orders", orders, bound, "count")
     units = book.units(intent)
     value = units * book.prices[symbol]
-    most = max(book.equity, NONE) * limits.max_order_share
-    yield Reading("max_order_share", "the order", value, most, share=limits.max_order_share)
+    share = limits.max_order_share
+    if book.equity > 0 or not book.reduces(intent):  # no equity must not lock up what is held
+        most = max(book.equity, NONE) * share
+        yield Reading("max_order_share", "the order", value, most, share=share)
     if (bound := limits.max_order_value) is not None:
         yield Reading("max_order_value", "the order's value at the last close", value, bound)
     if (bound := limits.max_order_quantity) is not None:
@@ -38,12 +40,12 @@ def of_order(intent: OrderIntent, book: Book) -> Iterator[Finding]:
     if limits.max_price_age_sessions is not None:
         yield _age(symbol, book, limits.max_price_age_sessions)
     if limits.max_volume_share is not None:
-        share = volume_share(intent, book)
-        if isinstance(share, str):
-            yield Denial("max_volume_share", share)
+        traded = volume_share(intent, book)
+        if isinstance(traded, str):
+            yield Denial("max_volume_share", traded)
         else:
             what = f"the session's orders on that side of {symbol}, of its median daily volume,"
-            yield Reading("max_volume_share", what, share, limits.max_volume_share, "share")
+            yield Reading("max_volume_share", what, traded, limits.max_volume_share, "share")
 
 
 def _collar(intent: OrderIntent, book: Book, collar: Decimal) -> Iterator[Reading]:

@@ -1,7 +1,9 @@
-"""The kill switch's halts: one document a halt, numbered from 1; its number is its `_id`.
+"""The kill switch's halts: one document a halt, numbered from 1; its `_id` is its number.
 
-Only the newest one can be in force, as the next is added only where the one before was seen
-released and a release is for good. So of two that halt at once one adds and the other finds it.
+The number is written with leading zeros, because the embedded store sorts by `_id` as by text: the
+tenth halt would come before the second, and would not be seen. Only the newest one can be in force,
+as the next is added only where the one before was seen released and a release is for good. So of
+two that halt at once one adds and the other finds it.
 """
 
 from __future__ import annotations
@@ -32,11 +34,15 @@ class MongoHaltStore:
 
     def add(self, record: HaltRecord) -> bool:
         """Store it unless its number is taken; False then."""
-        return insert(self._halts, {"_id": record.number, **encode(record)})
+        return insert(self._halts, {"_id": _identity(record.number), **encode(record)})
 
     def release(self, number: int, *, by: str, now: Instant) -> bool:
         """Write who released it and when; False, and nothing, when it is released or unknown."""
-        held = {"_id": number, "released_at": None}
+        held = {"_id": _identity(number), "released_at": None}
         return compare_and_set(
             self._halts, held, {"released_by": by, "released_at": now.isoformat()}
         )
+
+
+def _identity(number: int) -> str:
+    return f"{number:012d}"

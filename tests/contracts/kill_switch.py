@@ -101,6 +101,15 @@ class KillSwitchContract:
         assert [record.halt.by for record in switch.history()] == ["C", "B", "A"]
         assert [record.halt.by for record in switch.history(limit=2)] == ["C", "B"]
 
+    def test_the_hundredth_halt_is_seen_like_the_first(self, switch: KillSwitch) -> None:
+        for n in range(1, 103):
+            halt = a_halt(reason=f"for the {n}th time")
+            assert switch.pull(halt) == halt
+            assert switch.halted() == halt
+            switch.release(by="Grace Hopper", now=LATER)
+            assert switch.halted() is None
+        assert [record.number for record in switch.history(limit=4)] == [102, 101, 100, 99]
+
     @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(steps=st.lists(st.sampled_from(["pull", "release"]), max_size=8))
     def test_any_order_of_pulls_and_releases_leaves_one_halt_or_none(

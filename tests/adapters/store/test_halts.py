@@ -173,7 +173,7 @@ def test_a_home_that_is_gone_halts_though_the_store_answers(store: Store, tmp_pa
 def test_a_record_that_cannot_be_read_halts(
     switch: StoredKillSwitch, raw: Database[dict[str, Any]]
 ) -> None:
-    raw["halts"].insert_one({"_id": 7, "number": 7, "halt": "?"})
+    raw["halts"].insert_one({"_id": "000000000007", "number": 7, "halt": "?"})
     halt = switch.halted()
     assert halt is not None
     assert halt.source == "unknown"

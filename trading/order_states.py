@@ -127,7 +127,7 @@ def take_late_fill(order: Order, *, at: datetime, filled: Decimal) -> Order:
         raise Conflict(f"order {name} is {order.status}, with {order.filled_quantity} units filled")
     status = "filled" if _is_whole(order, filled) else order.status
     reason = f"{plain(filled - order.filled_quantity)} units filled became known after its end"
-    return _moved(order, Transition(at=at, status=status, cause="recovery", reason=reason), filled)
+    return _moved(order, Transition(at=at, status=status, cause="venue", reason=reason), filled)
 
 
 def follow(ours: Order, told: Order | None, *, filled: Decimal, at: datetime) -> Order:

@@ -88,9 +88,13 @@ class HostileBroker:
         self._orders_told: deque[tuple[Order, ...]] = deque(maxlen=_MEMORY)
         self._accounts_told: deque[AccountMark] = deque(maxlen=_MEMORY)
 
+    def turn(self, faults: Faults) -> None:
+        """Misbehave in this way from now on; `Faults(refuses=1)` is an outage."""
+        self._faults = faults
+
     def calm(self) -> None:
         """Be honest from now on; what is under way arrives."""
-        self._faults = Faults()
+        self.turn(Faults())
         for _, order in self._under_way:
             self._arrive(order)
         self._under_way.clear()

@@ -155,6 +155,7 @@ def _row(ticker: str, action: CorporateAction) -> ActionRow:
         new_units=_decimal(action.new_units),
         old_units=_decimal(action.old_units),
         cash=_decimal(action.cash),
+        pay_date=action.pay_date,
         new_symbol=action.new_symbol,
         known_time=action.known_time,
         inferred=action.inferred,

@@ -36,6 +36,8 @@ from trading.account import CASH, REALISED
 from trading.corporate_actions import ACTION_KINDS
 
 FINANCING = ("expenses:interest", "expenses:borrow", "income:interest")
+_MONEY = (CASH, "assets:receivable:", "liabilities:payable:")
+"""Where what an action brings arrives: at once, or on its pay date."""
 INFLOWS = frozenset({"deposit", "disbursement"})
 """Money put in before the session's orders."""
 
@@ -202,7 +204,9 @@ def _action(transaction: Transaction) -> PositionAction:
         symbol=names[0],
         new_symbol=names[-1] if names[-1] != names[0] else None,
         units=sum(units, start=Decimal()),
-        cash=_moved(transaction, CASH),
+        cash=_total(
+            entry.amount for entry in transaction.entries if entry.account.startswith(_MONEY)
+        ),
         realised_gain=-_moved(transaction, REALISED),
         description=transaction.description,
     )

@@ -20,6 +20,9 @@ class ActionRow(Message):
     new_units: str | None = Field(description="that many new units ...")
     old_units: str | None = Field(description="... for that many old ones")
     cash: str | None = Field(description="per unit held at the open of the ex-date")
+    pay_date: date | None = Field(
+        default=None, description="of a dividend: when the money comes; none: on the ex-date"
+    )
     new_symbol: Symbol | None
     known_time: Instant = Field(description="when it was announced")
     inferred: bool = Field(description="true: no source states it, it was derived from prices")

@@ -143,7 +143,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 {
                     "actions": _fields(
                         symbol="symbol new_symbol",
-                        date="ex_date known_time",
+                        date="ex_date pay_date known_time",
                         price="cash",
                         plain="kind new_units old_units inferred",
                     )

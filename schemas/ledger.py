@@ -2,9 +2,9 @@
 
 Accounts are colon-separated paths. Of a trading book: `assets:cash`, `assets:positions:SYMBOL`
 (carried at cost, each entry of one lot; short lots have negative units and cost),
-`assets:receivable:PAYDATE` (dividends between ex-date and payment), `liabilities:payable:DATE` (what
-short units owe for corporate actions), `liabilities:model_spend` (what cash could not pay yet),
-`equity:capital`, `income:realised`, `income:dividends`, `income:interest`,
+`assets:receivable:PAYDATE` (dividends between ex-date and payment), `liabilities:payable:DATE`
+(what short units owe for corporate actions), `liabilities:model_spend` (what cash could not pay
+yet), `equity:capital`, `income:realised`, `income:dividends`, `income:interest`,
 `expenses:commission`, `expenses:borrow`, `expenses:interest`, `expenses:dividends` (owed on short
 units), `expenses:model_spend`. Of a loan: `borrower:paid_out`, `borrower:paid_in`,
 `loan:principal`, `loan:interest_income`, `loan:fees`, `lender:funding`.

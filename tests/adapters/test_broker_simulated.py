@@ -117,10 +117,10 @@ def _money(value: Fraction) -> Decimal:
 
 
 def _bought(price: float, units: int) -> Fraction:
-    """What `units` at that close take: 4 bps on the price, 1 bp and 0.002 a share in fees."""
+    """What `units` at that close take: 4 bps on the price and 0.002 a share in fees."""
     paid = _round(Fraction(repr(price)) * Fraction(10_004, 10_000), 6)
     amount = _round(units * paid, 2)
-    fee = _round(units * paid / 10_000 + Fraction(units) * Fraction(2, 1000), 2)
+    fee = _round(Fraction(units) * Fraction(2, 1000), 2)
     return amount + fee
 
 

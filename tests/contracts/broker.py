@@ -8,9 +8,11 @@ import pytest
 
 from interfaces.broker import Posting
 from schemas.errors import Conflict, InvalidRequest, LimitBreached, LookAhead, NotFound
+from schemas.orders import Transition
 from tests.trading.samples import Run
 from trading.account import CAPITAL, CASH
 from trading.ledger import verify
+from trading.order_states import move
 
 
 class SimulatedExchangeContract:
@@ -36,8 +38,10 @@ class SimulatedExchangeContract:
     @pytest.mark.promise("no-duplicate-order")
     def test_the_same_id_submitted_twice_is_one_order(self, opened: Run) -> None:
         order = opened.order("AAA", "buy", "10")
-        assert opened.exchange.submit(order) == opened.exchange.submit(order) == order
-        assert opened.exchange.orders() == (order,)
+        taken = opened.exchange.submit(order)
+        assert opened.exchange.submit(order) == taken
+        assert [each.status for each in taken.history] == ["intent", "submitted", "accepted"]
+        assert opened.exchange.orders() == (taken,)
         settled = opened.end()
         assert [fill.client_order_id for fill in settled.fills] == [order.client_order_id]
         assert settled.mark.positions[0].quantity == 10
@@ -57,9 +61,9 @@ class SimulatedExchangeContract:
         assert opened.exchange.orders() == (order,)
 
     def test_a_denied_order_is_recorded_and_never_worked(self, opened: Run) -> None:
-        denied = opened.order("AAA", "buy", "10").model_copy(
-            update={"status": "denied", "status_reason": "a limit"}
-        )
+        order = opened.order("AAA", "buy", "10")
+        told = Transition(at=order.placed_as_of, status="denied", cause="gate", reason="a limit")
+        denied = move(order, told)
         opened.exchange.submit(denied)
         with pytest.raises(Conflict, match="has ended: denied"):
             opened.exchange.cancel(denied.client_order_id)
@@ -75,10 +79,12 @@ class SimulatedExchangeContract:
             )
         with pytest.raises(InvalidRequest, match="handed over as filled"):
             opened.exchange.submit(order.model_copy(update={"status": "filled"}))
-        opened.submit("AAA", "buy", "1")
+        other = opened.submit("AAA", "buy", "1")
         opened.end()
+        assert opened.exchange.order(other.client_order_id).status == "filled"
         opened.begin()
         assert opened.exchange.orders() == ()
+        assert opened.exchange.order(other.client_order_id).status == "filled"
         assert opened.exchange.session() == opened.session
 
     def test_cancelling_what_is_not_there_is_told_apart_from_what_has_ended(
@@ -220,6 +226,6 @@ class SimulatedExchangeContract:
 
 def replace_exchange(run: Run) -> Run:
     """Return the run as another process would take it up: the same clock moment, a new exchange."""
-    again = Run(run.market, run.execution, first=run.row, sessions=run.sessions)
+    again = Run(run.market, run.execution, first=run.row, sessions=run.sessions, limits=run.limits)
     again.ticks = list(run.ticks)
     return again

@@ -15,9 +15,11 @@ from adapters.market.table import PriceArrays, PriceTable
 from interfaces.broker import Posting, Settled
 from schemas.execution import ExecutionModel, flat_costs
 from schemas.market import DatasetInfo
-from schemas.orders import Order, Side
+from schemas.orders import MARKET_DAY, Order, Side, Terms
+from schemas.risk import RiskLimits
 from schemas.tick import Tick
 from trading.account import CAPITAL, CASH
+from trading.order_states import intend
 from trading.orders import OrderIntent, client_order_id
 
 NYSE = ExchangeCalendar("XNYS")
@@ -65,10 +67,12 @@ class Run:
         *,
         first: int = 1,
         sessions: Sequence[date] = DAYS,
+        limits: RiskLimits | None = None,
     ) -> None:
         self.market = market or table()
         self.execution = execution or ExecutionModel()
         self.sessions = sessions
+        self.limits = limits
         self.row = first
         self.ticks: list[Tick] = []
         self.clock = SimulatedClock(NYSE.opens_at(sessions[first]))
@@ -81,6 +85,7 @@ class Run:
             run_key="a" * 64,
             currency="USD",
             execution=self.execution,
+            limits=self.limits,
         )
 
     @property
@@ -119,23 +124,33 @@ class Run:
         return settled
 
     def order(
-        self, symbol: str, side: Side, quantity: str, *, sequence: int | None = None
+        self,
+        symbol: str,
+        side: Side,
+        quantity: str,
+        terms: Terms = MARKET_DAY,
+        *,
+        sequence: int | None = None,
     ) -> Order:
-        placed = len(self.exchange.orders()) if sequence is None else sequence
-        intent = OrderIntent(symbol, side, Decimal(quantity))
-        return Order(
-            client_order_id=client_order_id(
-                "run", len(self.ticks), "tester", intent=intent, sequence=placed
-            ),
-            agent="tester",
-            sequence=placed,
-            session=self.session,
-            symbol=symbol,
-            side=side,
-            quantity=Decimal(quantity),
-            reason="because",
-            placed_as_of=self.clock.now(),
+        new = [each for each in self.exchange.orders() if each.session == self.session]
+        placed = len(new) if sequence is None else sequence
+        intent = OrderIntent(symbol, side, Decimal(quantity), terms)
+        return intend(
+            Order(
+                client_order_id=client_order_id(
+                    "run", len(self.ticks), "tester", intent=intent, sequence=placed
+                ),
+                agent="tester",
+                sequence=placed,
+                session=self.session,
+                symbol=symbol,
+                side=side,
+                quantity=Decimal(quantity),
+                terms=terms,
+                reason="because",
+                placed_as_of=self.clock.now(),
+            )
         )
 
-    def submit(self, symbol: str, side: Side, quantity: str) -> Order:
-        return self.exchange.submit(self.order(symbol, side, quantity))
+    def submit(self, symbol: str, side: Side, quantity: str, terms: Terms = MARKET_DAY) -> Order:
+        return self.exchange.submit(self.order(symbol, side, quantity, terms))

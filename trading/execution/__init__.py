@@ -2,5 +2,5 @@
 
 One policy, one class; a module a topic. `policies.py` chooses them for a run, `costs.py` estimates
 before a trade, `matching.py` says what a bar does to an order, `pricing.py` what a fill costs.
-Nothing here knows a market, an account or a clock: bars and figures come in as arguments.
+Nothing here knows a market or a clock: bars and figures come in as arguments.
 """

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
 
 from schemas.account import AccountMark
 from schemas.base import CENT, MILLIONTH, ZERO, plain
@@ -27,16 +28,19 @@ _MOST_PARTS = 50
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """What the fills we had not heard of account for: of our orders, and of nobody's."""
+    """What the fills we had not heard of account for.
+
+    Of strange ones the oldest may lie before our opening, so any number of the newest will do.
+    """
 
     by_us: Decimal
-    by_hand: Decimal
+    by_hand: tuple[Decimal, ...]
 
     def cause(self, gap: Decimal) -> tuple[DifferenceCause, bool] | None:
         """Return the cause of a difference that they account for to the last unit or cent."""
         if self.by_us and gap == self.by_us:
             return "missing_fill", True
-        if self.by_hand and gap == self.by_us + self.by_hand:
+        if gap - self.by_us in self.by_hand:
             return "manual_trade", False
         return None
 
@@ -99,15 +103,11 @@ def account_differences(
 
 
 def _gap(
-    unheard: Iterable[Fill], known: frozenset[str], measure: Callable[[Fill], Decimal]
+    unheard: Sequence[Fill], known: frozenset[str], measure: Callable[[Fill], Decimal]
 ) -> _Gap:
-    by_us = by_hand = Decimal()
-    for fill in unheard:
-        if fill.client_order_id in known:
-            by_us += measure(fill)
-        else:
-            by_hand += measure(fill)
-    return _Gap(by_us, by_hand)
+    mine = [measure(fill) for fill in unheard if fill.client_order_id in known]
+    strange = [measure(fill) for fill in unheard if fill.client_order_id not in known]
+    return _Gap(sum(mine, Decimal()), tuple(accumulate(reversed(strange))))
 
 
 def _position_differences(

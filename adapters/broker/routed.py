@@ -326,8 +326,10 @@ class RoutedBroker:
         self._take_in(tuple(theirs.orders), tuple(theirs.fills), theirs.session or theirs.since)
         self._intake.catch_up(self._store.orders(self._account))
         after = self._books.compare(theirs)
-        left = {(each.subject, each.key) for each in after.differences}
-        settled = [each for each in before.differences if (each.subject, each.key) not in left]
+        left = {(each.subject, each.key, each.cause) for each in after.differences}
+        settled = [
+            each for each in before.differences if (each.subject, each.key, each.cause) not in left
+        ]
         return after.model_copy(update={"taken_in": tuple(settled)})
 
     @contextmanager

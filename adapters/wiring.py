@@ -21,7 +21,7 @@ from adapters.documents.local import LocalDocuments
 from adapters.documents.poisoned import PoisonedFolder
 from adapters.embedder.hashing import HashingEmbedder
 from adapters.keyring import StoredKeyring, load_pepper
-from adapters.kill_switch import StoredKillSwitch, UnreachableHalts
+from adapters.kill_switch import MemoryKillSwitch, StoredKillSwitch, UnreachableHalts
 from adapters.market import poisoned_facts as cast
 from adapters.market.catalog import LocalCatalog
 from adapters.market.files import ImportOptions, import_dataset
@@ -60,6 +60,7 @@ from schemas.risk_views import LimitsInForce, RiskInForce, RuleInForce, RuleList
 __all__ = [
     "ClientPorts",
     "ImportOptions",
+    "MemoryKillSwitch",
     "RunPorts",
     "System",
     "bait_for",

@@ -57,7 +57,7 @@ from schemas.trading import (
     TradingMode,
 )
 from trading.execution.words import execution_assumptions
-from trading.gate import Rules, examine
+from trading.gate import Rules
 from trading.rebalance import MIN_ORDER, rebalance
 
 _INSTRUCTIONS = (
@@ -129,7 +129,7 @@ class _Tools:
             as_of=self._desk.clock.now(),
             session=self._desk.broker.session(),
             currency=self._desk.broker.account().currency,
-            halted=rules.limits.halted,
+            halted=rules.limits.halted or self._desk.halted(),
             limits=rules.limits,
             execution=rules.execution,
             rules=(*_filling(rules, self._desk.market), *_RULES, *_borrowing(rules.limits)),
@@ -200,7 +200,7 @@ class _Tools:
         )
         book = self._desk.book([read_symbol(symbol)])
         intent = self._desk.intent(read_symbol(symbol), side, quantity, terms=terms, book=book)
-        verdict = examine(intent, book)
+        verdict = self._desk.judged(intent, book)
         if intent.symbol not in book.prices:
             return PreviewAnswer(
                 accepted=False,

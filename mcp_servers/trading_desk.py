@@ -33,6 +33,7 @@ from trading.gate import (
     Moment,
     Rules,
     SessionRisk,
+    Verdict,
     examine,
     open_book,
 )
@@ -80,10 +81,7 @@ class Desk:
     """The newest session's figures of risk, kept while it lasts."""
 
     def book(self, symbols: Iterable[str]) -> Book:
-        """Return the book with the last closes of these symbols and of all working orders.
-
-        The kill switch is asked each time: what is halted stays halted for this call's orders.
-        """
+        """Return the book with the last closes of these symbols and of all working orders."""
         orders = self.broker.orders()
         account = self.broker.account()
         view = self.market.view(self.clock.now())
@@ -130,7 +128,6 @@ class Desk:
             now=now,
             is_open=is_open,
             agent=self.agent,
-            halt=None if guard.halts is None else guard.halts.halted(),
             breakers=guard.watch(),
             equity=guard.equity() if needed else None,
             ages=ages,
@@ -148,6 +145,18 @@ class Desk:
             self.past[session] = known
         return known
 
+    def halted(self) -> bool:
+        """Say whether the kill switch is on."""
+        return self.guard.halts is not None and self.guard.halts.halted() is not None
+
+    def judged(self, intent: OrderIntent, book: Book) -> Verdict:
+        """Return what the gate says; the kill switch is asked for each order anew."""
+        halts = self.guard.halts
+        halt = None if halts is None else halts.halted()
+        if halt is not None:
+            book = replace(book, moment=replace(book.moment, halt=halt))
+        return examine(intent, book)
+
     def place(self, wish: Wish, book: Book) -> tuple[PlacedOrder, Book]:
         """Pass the gate, hand the order to the broker, and return it with the book after it."""
         placed = self.broker.orders()
@@ -155,7 +164,7 @@ class Desk:
         name = order.client_order_id
         if any(each.client_order_id == name for each in placed):
             return as_placed(self.broker.submit(order), None), book  # the same call once more
-        verdict = examine(wish.intent, book)
+        verdict = self.judged(wish.intent, book)
         if verdict.denial is not None:
             return self._deny(order, verdict.denial, len(placed)), book.with_denial()
         passed = verdict.intent

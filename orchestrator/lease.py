@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -100,3 +101,15 @@ def job_lease(job: Job, jobs: JobStore, wall: WallClock, *, length: timedelta) -
         return jobs.heartbeat(job.job_id, job.fence, now=wall.now(), lease=length).cancel_requested
 
     return Lease(beat, wall, length=length, cancelled=job.cancel_requested)
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """Why a run may have to stop between two ticks."""
+
+    lease: Lease
+    drain: threading.Event
+
+    def now(self) -> bool:
+        """Say whether it has to."""
+        return self.lease.lost or self.lease.cancelled or self.drain.is_set()

@@ -88,6 +88,8 @@ class Simulation:
         await asyncio.to_thread(self._recover)
         if self._head:
             on_tick(self._head, self._plan.sessions[self._head - 1])
+        if self._head < len(self._plan.sessions):
+            await asyncio.to_thread(self._parts.guard.halts.refuse_now)
         for n in range(self._head, len(self._plan.sessions)):
             if self._parts.loan is not None and self._parts.loan.over:
                 return True

@@ -7,10 +7,18 @@ import logging
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.wiring import RunPorts, System, bait_for, calendar, mask_of, open_tools, run_ports
+from adapters.wiring import (
+    MemoryKillSwitch,
+    RunPorts,
+    System,
+    bait_for,
+    calendar,
+    mask_of,
+    open_tools,
+    run_ports,
+)
 from agents.agent import Agent
 from agents.records import RECORDS
 from interfaces.canaries import Bait
@@ -37,7 +45,7 @@ from orchestrator.jobs import (
     require_same,
     sessions_of,
 )
-from orchestrator.lease import Lease, job_lease
+from orchestrator.lease import Lease, Stops, job_lease
 from orchestrator.lease_watch import LeaseWatch
 from orchestrator.loan_life import loan_of
 from orchestrator.model_spend import spend_of
@@ -70,17 +78,6 @@ def admission_of(system: System) -> Admission:
         execution=system.execution,
         limits_for=system.risk.limits_for,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Stops:
-    """Why a run may have to stop between two ticks."""
-
-    lease: Lease
-    drain: threading.Event
-
-    def now(self) -> bool:
-        return self.lease.lost or self.lease.cancelled or self.drain.is_set()
 
 
 class Worker:
@@ -189,7 +186,7 @@ class Worker:
     def _work(self, job: Job, watch: Watch) -> None:
         jobs, wall = self._system.store.jobs, self._system.wall
         with job_lease(job, jobs, wall, length=self._lease) as lease:
-            stops = _Stops(lease, self._drain)
+            stops = Stops(lease, self._drain)
             try:
                 state, error = self._run_all(job, stops, watch)
             except Conflict as conflict:
@@ -209,7 +206,7 @@ class Worker:
         with suppress(Conflict):  # taken over in this very moment: the other one finishes it
             jobs.finish(job.job_id, job.fence, state, now=wall.now(), error=error)
 
-    def _run_all(self, job: Job, stops: _Stops, watch: Watch) -> tuple[JobState, str | None]:
+    def _run_all(self, job: Job, stops: Stops, watch: Watch) -> tuple[JobState, str | None]:
         """Run every run that is not done, publish, and return the job's state and error.
 
         When a canary fails nothing runs; the files then say which one, and why.
@@ -238,7 +235,7 @@ class Worker:
             return "completed", None
         return ("failed" if len(failed) == len(done) else "partial"), failed[0].error
 
-    def _run_one(self, job: Job, run: RunProgress, stops: _Stops, watch: Watch) -> RunProgress:
+    def _run_one(self, job: Job, run: RunProgress, stops: Stops, watch: Watch) -> RunProgress:
         reporter = self._reporter(job, run, watch)
         try:
             complete = asyncio.run(self._simulate(job, run, stops, reporter))
@@ -256,9 +253,7 @@ class Worker:
         jobs, wall = self._system.store.jobs, self._system.wall
         return Reporter(jobs, wall, job=job, run=run, watch=watch)
 
-    async def _simulate(
-        self, job: Job, run: RunProgress, stops: _Stops, reporter: Reporter
-    ) -> bool:
+    async def _simulate(self, job: Job, run: RunProgress, stops: Stops, reporter: Reporter) -> bool:
         async with self._assemble(job, run) as simulation:
             return await simulation.run(on_tick=reporter.tick, should_stop=stops.now)
 
@@ -302,7 +297,7 @@ class Worker:
             seed=request.seed,
         )
         request = for_model(request, run.model)
-        guard = RunGuard(request, HaltWatch(system.kill_switch))
+        guard = RunGuard(request, HaltWatch(MemoryKillSwitch() if replay else system.kill_switch))
         servers = _servers(system, request, ports, run_key=run.run_key, guard=guard)
         async with open_tools(servers) as offered:
             model, tools = _masked(system, job, run, tools=offered, replay=replay)

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Literal
 
 from schemas.base import ZERO, plain
-from schemas.errors import InvalidRequest
+from schemas.errors import InvalidRequest, UntrustworthyData
 from schemas.orders import Fill, Order
 from schemas.risk import RiskLimits
 from trading.account import CASH_ACCOUNT, AccountState, MarginTerms, realised_gain
@@ -53,8 +53,10 @@ def terms_of(limits: RiskLimits | None) -> AccountTerms:
 def gross_room(state: AccountState, terms: AccountTerms, prices: Mapping[str, Decimal]) -> Decimal:
     """Return by how much long plus short value may grow; below zero when it is too much already.
 
-    `prices` of all that is held are the last closes before the session.
+    `prices` are the last closes; `UntrustworthyData` when one of what is held is missing.
     """
+    if missing := sorted(state.holdings.keys() - prices.keys()):
+        raise UntrustworthyData(f"{missing[0]} is held but has no price to value it at")
     values = [held.quantity * prices[symbol] for symbol, held in state.holdings.items()]
     equity = state.cash + state.accrued + sum(values, ZERO)
     return terms.max_gross_share * equity - sum((abs(value) for value in values), ZERO)

@@ -232,15 +232,17 @@ class OrderBook:
     def act(
         self, symbol: str, action: CorporateAction, *, step: Decimal, at: datetime
     ) -> tuple[Order, ...]:
-        """Let a corporate action of a symbol's instrument take hold of orders placed before it.
+        """Let a corporate action of a symbol's instrument take hold of orders that work or wait.
 
         Returns those that it has cancelled.
         """
         ended: list[Order] = []
         for name, one in tuple(self._standing.items()):
             order = one.order
-            if order.symbol != symbol or not one.lives or order.session > action.ex_date:
+            if order.symbol != symbol or not one.lives:
                 continue
+            if action.ratio is not None and order.session > action.ex_date:
+                continue  # it became known late: the order was placed in new units
             after = restate(order, action, step=step)
             if isinstance(after, str):
                 ended.append(self.step(name, Step("cancelled", after), at))

@@ -32,7 +32,7 @@ from schemas.errors import (
 from schemas.execution import ExecutionModel
 from schemas.facts import CorporateAction
 from schemas.ledger import Transaction, TransactionKind
-from schemas.orders import Fill, Order
+from schemas.orders import ENDED, Fill, Order
 from schemas.risk import RiskLimits
 from schemas.tick import Tick
 from trading.account import CASH, AccountState, Holding, movements_of
@@ -157,6 +157,8 @@ class SimulatedBroker:
 
     def cancel(self, client_order_id: str) -> Order:
         """Cancel an order that works or waits; a second call raises `Conflict`."""
+        if self._phase == "idle" and self.order(client_order_id).status not in ENDED:
+            raise Conflict("orders are cancelled within a session; none has begun")
         return self._orders.cancel(client_order_id, self._clock.now())
 
     def order(self, client_order_id: str) -> Order:

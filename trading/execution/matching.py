@@ -101,14 +101,15 @@ def meet(met: Encounter) -> Meeting | Missed:
 
 def _at_market(met: Encounter) -> Meeting | Missed:
     bar, force = met.bar, met.order.terms.time_in_force
-    if force == "at_close" or met.rule.convention == "close":
-        convention: FillConvention = "close"
-    elif met.presence == "whole":
-        convention = "open" if force == "at_open" else met.rule.convention
-    elif force == "at_open":
-        return Missed("it came after the open")
+    convention: FillConvention
+    if force == "at_open":
+        if met.presence != "whole":
+            return Missed("it came after the open")
+        convention = "open"
+    elif force == "at_close" or met.rule.convention == "close" or met.presence == "after":
+        convention = "close"
     else:
-        convention = "vwap" if met.presence == "rest" else "close"
+        convention = met.rule.convention if met.presence == "whole" else "vwap"
     price, convention = price_of(bar, convention)
     return Meeting(price, convention, at_open=convention == "open")
 

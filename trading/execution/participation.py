@@ -16,7 +16,6 @@ class ParticipationCap:
     def __init__(self, terms: Participation | None) -> None:
         self._share = None if terms is None else terms.max_share
         self.carry_sessions = 0 if terms is None else terms.carry_sessions
-        self.needs_volume = terms is not None
 
     def most(self, volume: Decimal | None) -> Decimal | None:
         """Return the units of a bar that may be traded in all; None: any number."""

@@ -33,7 +33,6 @@ class Policies:
         window = self.impact.window
         self.past_sessions = max(self.spread.sessions, window + 1 if window else 0)
         """How many sessions before the one that is priced they need."""
-        self.caps_volume = self.slippage.needs_volume or self.participation.needs_volume
 
     def most(self, volume: Decimal | None) -> Decimal | None:
         """Return how many units of a bar may be traded in all; None: any number."""

@@ -77,7 +77,7 @@ class Pricer:
     def missing(self) -> str | None:
         """Return what is not known that the policies need, in words."""
         policies = self._policies
-        if policies.caps_volume and self._volume is None:
+        if policies.execution.needs_volume and self._volume is None:
             return "its volume in the session is not known"
         if policies.impact.window and self._daily is None:
             return "too little is known of the sessions before to tell its market impact"

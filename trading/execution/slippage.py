@@ -12,8 +12,6 @@ from trading.execution.commissions import BPS
 class SlippagePolicy(Protocol):
     """A share of the price, and how much of a bar's volume may be taken at all."""
 
-    needs_volume: bool
-
     def share(self, units: Decimal, volume: Decimal | None) -> Decimal:
         """Return it for an order that brings what is traded in the bar to `units`."""
         ...
@@ -25,8 +23,6 @@ class SlippagePolicy(Protocol):
 
 class BpsSlip:
     """The same share for every order."""
-
-    needs_volume = False
 
     def __init__(self, terms: BpsSlippage) -> None:
         self._share = terms.bps / BPS
@@ -47,8 +43,6 @@ class VolumeShareSlip:
     an order in pieces makes none of them cheaper than the first. They are at most `volume_limit`
     of the bar's volume.
     """
-
-    needs_volume = True
 
     def __init__(self, terms: VolumeShareSlippage) -> None:
         self._terms = terms

@@ -7,7 +7,7 @@ and counts. Every move is a compare-and-set: who comes second reads again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -109,10 +109,14 @@ class Intake:
         cut = None if reason is None else reason[:MOST_REASON]
         return Transition(at=self._moment(ours), status=status, cause=cause, reason=cut)
 
-    def catch_up(self, orders: Sequence[Order]) -> None:
+    def remember(self, kept: Iterable[Fill]) -> None:
+        """Know these fills of the store, so that they are not asked for one by one."""
+        self._seen.update((fill.fill_id, fill) for fill in kept)
+
+    def catch_up(self, orders: Iterable[Order], kept: Iterable[Fill]) -> None:
         """Count the kept fills of orders whose units were not counted when a process died."""
         units: dict[str, Decimal] = {}
-        for fill in self._store.fills(self._account):
+        for fill in kept:
             units[fill.client_order_id] = units.get(fill.client_order_id, Decimal()) + fill.quantity
         for order in orders:
             if units.get(order.client_order_id, order.filled_quantity) != order.filled_quantity:

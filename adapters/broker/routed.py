@@ -321,10 +321,12 @@ class RoutedBroker:
     def _look(self, *, wide: bool) -> Reconciliation:
         """Compare, take in what differs, and compare again."""
         self._books.begin()
+        self._intake.remember(self._store.fills(self._account))
         theirs = self._books.statement(wide=wide)
         before = self._books.compare(theirs)
         self._take_in(tuple(theirs.orders), tuple(theirs.fills), theirs.session or theirs.since)
-        self._intake.catch_up(self._store.orders(self._account))
+        orders, fills = self._store.orders(self._account), self._store.fills(self._account)
+        self._intake.catch_up(orders, fills)
         after = self._books.compare(theirs)
         left = {(each.subject, each.key, each.cause) for each in after.differences}
         settled = [

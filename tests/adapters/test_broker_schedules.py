@@ -15,7 +15,7 @@ from trading.order_states import came_late
 
 SAMPLE = 200
 LONG = 10_000
-STORED = 8
+STORED = 5
 STORED_LONG = 300
 
 

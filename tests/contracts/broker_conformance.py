@@ -180,8 +180,9 @@ class BrokerConformance:
     def test_what_the_venue_cannot_trade_ends_with_a_reason_and_without_a_fill(
         self, desk: Desk
     ) -> None:
-        for order in (desk.intent(symbol=desk.unknown), desk.intent("sell", "10")):
-            desk.broker.submit(order)
+        wishes: tuple[tuple[Side, str], ...] = (("buy", desk.unknown), ("sell", desk.symbol))
+        for side, symbol in wishes:
+            order = desk.broker.submit(desk.intent(side, symbol=symbol))
             desk.let_trade()
             after = desk.broker.order(order.client_order_id)
             assert after.status in ENDED - {"filled"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -266,6 +266,23 @@ def test_fills_told_twice_late_and_out_of_order_are_kept_once_each(route: Route)
     assert set(route.broker.fills()) == set(route.venue.fills())
     assert (route.kept().status, route.kept().filled_quantity) == ("filled", 10)
     assert len(route.store.fills("acc")) == 3
+
+
+def test_a_fill_the_store_failed_to_keep_is_taken_when_it_is_told_again(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route.broker.submit(route.intent())
+    route.venue.trade()
+
+    def failing(account: str, fill: Fill, *, at: datetime) -> bool:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr(route.store, "add_fill", failing)
+    with pytest.raises(Unavailable):
+        route.broker.fills()
+    monkeypatch.undo()
+    assert route.broker.fills() == route.venue.fills()
+    assert route.kept().status == "filled"
 
 
 def test_an_end_is_taken_once_all_its_fills_are_here(route: Route) -> None:

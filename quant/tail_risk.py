@@ -36,6 +36,8 @@ Method = Literal["historical", "gaussian", "cornish_fisher"]
 _NORMAL = NormalDist()
 _WHOLE = 1e-9
 """n·p this close to a whole number is that number: 100 × (1 - 0.95) is not 5 in floats."""
+_STILL = 1e-12
+"""A deviation of returns that is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +150,23 @@ def pairwise_correlations(returns: ArrayLike, *, at_least: int = 20) -> Floats:
     if values.ndim != 2 or values.shape[1] == 0:
         raise InvalidRequest("returns must have two dimensions and at least one column.")
     known = np.isfinite(values)
-    present = known.astype(np.float64)
+    counts = np.maximum(known.sum(axis=0), 1.0)
     # Centred first, so that the sums below do not cancel.
-    counts = np.maximum(present.sum(axis=0), 1.0)
     filled = np.where(known, values, 0.0)
     filled = np.where(known, filled - filled.sum(axis=0) / counts, 0.0)
-    common = present.T @ present
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (filled.T @ present) / common  # [i, j]: of i over the rows it shares with j
-        square = ((filled * filled).T @ present) / common - mean * mean
-        spread = np.sqrt(np.maximum(square, 0.0))
-        matrix = ((filled.T @ filled) / common - mean * mean.T) / (spread * spread.T)
-    still = (spread <= 1e-12) | (spread.T <= 1e-12)
+    if known.all():
+        common, mean = np.full((filled.shape[1],) * 2, float(len(filled))), 0.0
+        spread = np.broadcast_to(filled.std(axis=0)[:, None], common.shape)
+    else:
+        present = known.astype(np.float64)
+        common = present.T @ present
+        shared = np.maximum(common, 1.0)
+        mean = (filled.T @ present) / shared  # [i, j]: of i over the rows it shares with j
+        square = ((filled * filled).T @ present) / shared - mean * mean
+        spread, mean = np.sqrt(np.maximum(square, 0.0)), mean * mean.T
+    still = (spread <= _STILL) | (spread.T <= _STILL)
+    scale = np.where(still, 1.0, spread * spread.T)
+    matrix = ((filled.T @ filled) / np.maximum(common, 1.0) - mean) / scale
     matrix = np.where(still, 0.0, np.clip(matrix, -1.0, 1.0))
     matrix[common < at_least] = np.nan
     np.fill_diagonal(matrix, 1.0)

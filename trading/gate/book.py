@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from schemas.account import AccountMark
 from schemas.base import ZERO
@@ -108,6 +109,10 @@ class Book:
     waiting_sells: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     family: Family = _ALONE
     moment: Moment = NOW
+    known: dict[str, Any] = field(
+        default_factory=dict[str, Any], init=False, compare=False, repr=False
+    )
+    """What `measures` has computed of this book; a book that replaces it begins anew."""
 
     def estimate(self, intent: OrderIntent) -> Charge:
         """Return what the order comes to at the last close plus costs; its price must be known.

@@ -49,6 +49,7 @@ class SessionRisk:
 
     def __init__(self, load: Callable[[], RiskHistory]) -> None:
         self._load = load
+        self._volumes: dict[str, Decimal | None] = {}
         self._correlations: dict[int, Floats] = {}
         self._windows: dict[int, tuple[Floats, NDArray[np.bool_], bool]] = {}
 
@@ -62,22 +63,18 @@ class SessionRisk:
         """Which column a symbol has."""
         return {symbol: column for column, symbol in enumerate(self.history.symbols)}
 
-    @cached_property
-    def _median_volumes(self) -> Floats:
-        recent = self.history.volumes[-VOLUME_WINDOW:]
-        if not len(recent):
-            return np.full(len(self.history.symbols), np.nan)
-        enough = np.isfinite(recent).sum(axis=0) * 2 >= VOLUME_WINDOW
-        medians = np.full(recent.shape[1], np.nan)
-        if enough.any():
-            medians[enough] = np.nanmedian(recent[:, enough], axis=0)
-        return medians
-
     def median_volume(self, symbol: str) -> Decimal | None:
         """Return the median daily volume of 20 sessions in units; None when half are missing."""
         column = self.columns.get(symbol)
-        volume = np.nan if column is None else float(self._median_volumes[column])
-        return Decimal(repr(float(volume))) if np.isfinite(volume) else None
+        if column is None:
+            return None
+        if symbol not in self._volumes:
+            recent = self.history.volumes[-VOLUME_WINDOW:, column]
+            known = recent[np.isfinite(recent)]
+            enough = len(known) * 2 >= VOLUME_WINDOW
+            median = Decimal(repr(float(np.median(known)))) if enough else None
+            self._volumes[symbol] = median
+        return self._volumes[symbol]
 
     def last_return(self, symbol: str) -> Decimal | None:
         """Return the return of the newest session; None when it is not known."""

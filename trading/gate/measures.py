@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
+from functools import wraps
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +14,9 @@ from quant.tail_risk import TailLoss, tail_loss
 from schemas.base import ZERO
 from schemas.risk import CorrelationLimit, TailLimit
 from trading.gate.book import NONE, Book
+from trading.gate.history import Floats, SessionRisk
+
+T = TypeVar("T")
 
 
 def units_at_risk(book: Book, symbol: str) -> Decimal:
@@ -24,48 +30,81 @@ def position_value(book: Book, symbol: str) -> Decimal:
     return units_at_risk(book, symbol) * book.prices[symbol]
 
 
+def once(measure: Callable[[Book], T]) -> Callable[[Book], T]:
+    """Measure a book once, however many limits ask."""
+    name = measure.__name__
+
+    @wraps(measure)
+    def measured(book: Book) -> T:
+        if name not in book.known:
+            book.known[name] = measure(book)
+        return book.known[name]
+
+    return measured
+
+
+@once
+def ends(book: Book) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Return the positions' values with the fewest and with the most units; short ones negative."""
+    prices = book.prices
+    if not book.waiting_buys and not book.waiting_sells:
+        values = {s: units * prices[s] for s, units in book.projected.items() if units}
+        return values, values
+    reach = {symbol: book.reach(symbol) for symbol in book.projected}
+    return (
+        {s: low * prices[s] for s, (low, high) in reach.items() if low or high},
+        {s: high * prices[s] for s, (low, high) in reach.items() if low or high},
+    )
+
+
+@once
 def exposures(book: Book) -> dict[str, Decimal]:
     """Return every position's largest value at the last closes."""
-    if not book.waiting_buys and not book.waiting_sells:
-        return {s: abs(units) * book.prices[s] for s, units in book.projected.items() if units}
-    found = {symbol: position_value(book, symbol) for symbol in book.projected}
-    return {symbol: value for symbol, value in found.items() if value}
+    fewest, most = ends(book)
+    if fewest is most:
+        return {symbol: abs(value) for symbol, value in most.items()}
+    return {symbol: max(value, -fewest[symbol]) for symbol, value in most.items()}
 
 
+@once
 def gross(book: Book) -> Decimal:
     """Return long plus short value."""
     return sum(exposures(book).values(), NONE)
 
 
+@once
 def net(book: Book) -> Decimal:
     """Return long less short value, whichever way it may come out larger, without its sign."""
-    low = high = NONE
-    for symbol in book.projected:
-        fewest, most = book.reach(symbol)
-        low += fewest * book.prices[symbol]
-        high += most * book.prices[symbol]
-    return max(high, -low)
+    fewest, most = ends(book)
+    high = sum(most.values(), NONE)
+    return max(high, -high if fewest is most else -sum(fewest.values(), NONE))
+
+
+@once
+def sector_values(book: Book) -> dict[str, Decimal]:
+    """Return long plus short value of each sector."""
+    sectors = book.rules.limits.sectors
+    values: dict[str, Decimal] = {}
+    for symbol, value in exposures(book).items():
+        sector = sectors.get(symbol)
+        if sector is not None:
+            values[sector] = values.get(sector, NONE) + value
+    return values
 
 
 def sector_value(book: Book, sector: str) -> Decimal:
     """Return long plus short value of a sector."""
-    sectors = book.rules.limits.sectors
-    return sum(
-        (value for symbol, value in exposures(book).items() if sectors.get(symbol) == sector), NONE
-    )
+    return sector_values(book).get(sector, NONE)
 
 
+@once
 def free_cash(book: Book) -> Decimal:
     """Return the cash that is nobody else's: what it takes to buy back what is short is kept."""
-    owed = NONE
-    for symbol, units in book.projected.items():
-        # A waiting sale brings its own money when it fills.
-        short = -(units + book.waiting_sells.get(symbol, NONE))
-        if short > 0:
-            owed += short * book.prices[symbol]
-    return book.cash - owed
+    # The most units: a waiting sale brings its own money when it fills.
+    return book.cash + sum((value for value in ends(book)[1].values() if value < 0), NONE)
 
 
+@once
 def margin_needed(book: Book) -> Decimal:
     """Return the equity that the positions ask for.
 
@@ -75,12 +114,10 @@ def margin_needed(book: Book) -> Decimal:
     limits = book.rules.limits
     margin = limits.initial_margin_share
     long_part = margin if limits.allow_leverage else Decimal(1)
-    needed = NONE
-    for symbol in book.projected:
-        low, high = book.reach(symbol)
-        ends = max(high * long_part, -low * margin)
-        needed += ends * book.prices[symbol]
-    return needed
+    fewest, most = ends(book)
+    return sum(
+        (max(value * long_part, -fewest[symbol] * margin) for symbol, value in most.items()), NONE
+    )
 
 
 def cluster_value(book: Book, symbol: str, limit: CorrelationLimit) -> tuple[Decimal, str] | str:
@@ -128,15 +165,11 @@ def portfolio_tail(book: Book, limit: TailLimit) -> TailLoss | str:
     if book.equity <= 0:
         return "there is no equity"
     worst: TailLoss | None = None
-    for values in _ends(book):
-        if not values:
-            continue
-        outcomes = risk.outcomes(values, limit.window)
-        if isinstance(outcomes, str):
-            return outcomes
-        found = tail_loss(
-            outcomes / float(book.equity), confidence=float(limit.confidence), method=limit.method
-        )
+    outcomes = _outcomes(book, risk, limit.window)
+    if isinstance(outcomes, str):
+        return outcomes
+    for returns in outcomes:
+        found = tail_loss(returns, confidence=float(limit.confidence), method=limit.method)
         worst = found if worst is None else _worse(worst, found)
     worst = worst or TailLoss(0.0, 0.0, limit.method)
     if not (math.isfinite(worst.var) and math.isfinite(worst.expected_shortfall)):
@@ -144,16 +177,30 @@ def portfolio_tail(book: Book, limit: TailLimit) -> TailLoss | str:
     return worst
 
 
+def _outcomes(book: Book, risk: SessionRisk, window: int) -> list[Floats] | str:
+    """Return the returns of equity in past sessions, in each way that the orders may turn out."""
+    key = f"outcomes {window}"
+    if key not in book.known:
+        found: list[Floats] = []
+        for values in filter(None, _ends(book)):
+            outcomes = risk.outcomes(values, window)
+            if isinstance(outcomes, str):
+                book.known[key] = outcomes
+                break
+            found.append(outcomes / float(book.equity))
+        else:
+            book.known[key] = found
+    return book.known[key]
+
+
 def _ends(book: Book) -> list[dict[str, float]]:
     """Positions' values once all has filled, and with the waiting orders of one side alone."""
-    prices = book.prices
-    found = [{s: float(u * prices[s]) for s, u in book.projected.items() if u}]
-    if book.waiting_buys or book.waiting_sells:
-        reach = {symbol: book.reach(symbol) for symbol in book.projected}
-        found += [
-            {s: float(low * prices[s]) for s, (low, _) in reach.items() if low},
-            {s: float(high * prices[s]) for s, (_, high) in reach.items() if high},
-        ]
+    fewest, most = ends(book)
+    found = [{symbol: float(value) for symbol, value in most.items() if value}]
+    if fewest is not most:
+        prices = book.prices
+        found.append({symbol: float(value) for symbol, value in fewest.items() if value})
+        found.append({s: float(u * prices[s]) for s, u in book.projected.items() if u})
     return found
 
 

@@ -134,7 +134,9 @@ def _at_limit(met: Encounter) -> Meeting | Missed:
             return Meeting(bar.open, "open", limit, at_open=True)
     far = bar.close if met.presence == "after" else bar.extreme(up=not buys)
     if far <= passed if buys else far >= passed:
-        return Meeting(limit, "limit", limit)
+        # One that came later may find the whole bar at better prices: it gets the worst of them.
+        price = min(limit, bar.high) if buys else max(limit, bar.low)
+        return Meeting(price, "limit", limit)
     return Missed(f"its limit of {plain(limit)} was not reached")
 
 
@@ -146,6 +148,9 @@ def _stopped(met: Encounter) -> Meeting | Missed:
         if limit is None:
             return Meeting(bar.open, "open", at_open=True)
         return _at_limit(met)  # it is a limit order from the open on
+    if not _is_through(bar.extreme(up=not up), stop, up=not up):
+        # The whole bar lies beyond it: one that came later is a market or limit order at once.
+        return _at_market(met) if limit is None else _at_limit(met)
     if not met.reaches(stop, up=up):
         return Missed(f"its stop of {plain(stop)} was not reached")
     return Meeting(stop, "stop") if limit is None else _past_the_stop(met, stop, limit)

@@ -21,7 +21,7 @@ from schemas.execution import ExecutionModel
 from schemas.orders import ENDED, WORKING, Order
 from schemas.risk import Halt, RiskLimits
 from trading.breakers.watch import Watch
-from trading.costs import Charge
+from trading.execution.costs import Charge
 from trading.gate.history import EquityHistory, SessionRisk
 from trading.gate.value import order_charge, order_units
 from trading.orders import OrderIntent

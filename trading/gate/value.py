@@ -7,7 +7,7 @@ from decimal import Decimal
 from schemas.base import to_cents
 from schemas.execution import ExecutionModel
 from schemas.orders import Terms
-from trading.costs import Charge, charge, fill_price
+from trading.execution.costs import Charge, charge, fill_price
 from trading.orders import OrderIntent
 
 

@@ -35,7 +35,6 @@ HURT = EquityHistory(previous=Decimal(1250), peak=Decimal(1500))
         ({"measure": "order_value", "max": 100}, wish("buy", "10"), wish("buy", "11"), "10.00"),
         ({"measure": "order_value", "min": 50}, wish("buy", "5"), wish("buy", "4"), "10.00"),
         ({"measure": "order_share", "max": "0.1"}, wish("buy", "12"), wish("buy", "18"), "0.05"),
-        ({"measure": "order_quantity", "max": 5}, wish("buy", "5"), wish("buy", "6"), "1"),
         (
             {"measure": "position_share", "max": "0.25"},
             wish("buy", "10"),
@@ -74,6 +73,15 @@ def test_a_rule_rejects_what_is_beyond_it(
     assert "rule r0" in denial.message
     if inside is not None:
         assert check(inside, book) is None
+
+
+def test_a_rule_on_units_says_by_how_much_without_telling_units() -> None:
+    for bound, units, says in (({"max": 5}, "6", "above"), ({"min": 5}, "4", "below")):
+        book = opened(ruled({"measure": "order_quantity", **bound}))
+        denial = refused(wish("buy", units), book)
+        assert (denial.limit, denial.excess) == ("rule:r0", None)
+        assert f"{says} what rule r0 allows by 20.00 %" in denial.message
+        assert check(wish("buy", "5"), book) is None
 
 
 @pytest.mark.parametrize(

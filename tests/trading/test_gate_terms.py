@@ -186,7 +186,8 @@ def test_the_exits_of_a_bracket_wait_for_its_entry_and_count_with_it() -> None:
     assert refused(wish("sell", "1"), book).limit == "allow_short"
     third = wish("sell", "1", **STOP, stop_price="9", parent_id="entry")
     denial = refused(third, book)
-    assert (denial.limit, denial.excess) == ("terms", Decimal(1))
+    assert denial.limit == "terms"
+    assert "by 10.00 %" in denial.message
 
 
 def test_a_child_closes_what_its_parent_opens() -> None:

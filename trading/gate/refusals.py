@@ -9,7 +9,7 @@ from schemas.base import MILLIONTH, plain
 from schemas.orders import Terms
 from trading.gate.book import NONE, Book
 from trading.gate.value import order_units
-from trading.gate.verdicts import Denial
+from trading.gate.verdicts import Denial, percent
 from trading.orders import OrderIntent
 
 MAX_QUANTITY = Decimal(1_000_000_000)
@@ -128,9 +128,9 @@ def _child(intent: OrderIntent, book: Book) -> Denial | None:
     fresh = book.fresh_of_parent(intent)
     excess = claimed + fresh - book.units(parent)
     if excess > 0:
-        return Denial(
-            "terms", "the children of a bracket close more units than their parent opens", excess
-        )
+        by = percent(excess / book.units(parent))
+        message = f"the children of a bracket close more than their parent opens, by {by}"
+        return Denial("terms", message)
     return _stop(intent, _entry(parent.terms, book.prices[intent.symbol]))
 
 

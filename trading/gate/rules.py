@@ -166,7 +166,9 @@ def _sentence(rule: Rule, value: Decimal, bound: Decimal) -> str:
     told = f" ({rule.description})" if rule.description else ""
     if _KINDS.get(rule.measure) == "units":
         # No units in a sentence: whoever sees masked prices must not learn the real ones.
-        return f"{_NAMES[rule.measure]} is not what rule {rule.id} allows{told}"
+        side = "above" if rule.max is not None else "below"
+        by = percent(abs(value / bound - 1)) if bound else "all of it"
+        return f"{_NAMES[rule.measure]} is {side} what rule {rule.id} allows by {by}{told}"
     return (
         f"{_NAMES[rule.measure]} would be {_written(rule, value)}; rule {rule.id} allows at {word} "
         f"{_written(rule, bound)}{told}"

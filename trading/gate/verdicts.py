@@ -95,7 +95,9 @@ class Reading(NamedTuple):
             message = f"{self.what} is above {self.limit} by {by}"
         else:
             message = f"{self.what} would be {value}; {self.limit} allows {bound}"
-        return Denial(self.limit, message, excess)
+        # A rule's name does not say that its excess counts units, so nobody could mask them.
+        unsaid = self.said is not None and self.kind == "units"
+        return Denial(self.limit, message, None if unsaid else excess)
 
 
 def percent(share: Decimal) -> str:

@@ -228,6 +228,7 @@ def _trades(ticks: Sequence[Tick]) -> tuple[Trade, ...]:
                     reason=order.reason,
                     requested_quantity=order.quantity,
                     status_reason=order.status_reason,
+                    terms=order.terms,
                 )
             )
     return tuple(trades)

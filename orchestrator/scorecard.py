@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -44,15 +45,16 @@ Growth = Sequence[float]
 def scorecard(ticks: Sequence[Tick], *, seed: int, bars: Bars | None = None) -> Scorecard:
     """Return a run's scorecard; without `bars` no trip says how it stood meanwhile."""
     points = growth(ticks)
+    levels = [max(point, sys.float_info.min) for point in points]  # nothing left: a fall of 100 %
     scored = ticks[: len(points) - 1]
     paid = costs_by_session(scored)
     base = [float(money) for money, _ in worked_with(scored)]
     trips = round_trips(ticks, bars=bars)
-    ended = [n for n, day in enumerate(trips.closed) if day is not None]
-    opened, closed = read_lots(each for tick in ticks for each in tick.transactions)
-    marked = mark_wash_sales(opened, closed)
+    closed = [(day, n) for n, day in enumerate(trips.closed) if day is not None]
+    ended = [n for _, n in sorted(closed)]
+    marked = mark_wash_sales(*read_lots(each for tick in ticks for each in tick.transactions))
     return Scorecard(
-        drawdowns=drawdown_table(points) if len(points) > 1 else (),
+        drawdowns=drawdown_table(levels) if len(levels) > 1 else (),
         intervals=_intervals(points, seed),
         exposure=_exposure(scored),
         trips=trips,

@@ -30,7 +30,7 @@ from schemas.metrics import (
     PerformanceMetrics,
     TradeStatistics,
 )
-from schemas.orders import Fill, Order
+from schemas.orders import MARKET_DAY, Fill, Order, Terms
 from schemas.risk import BreakerEvent
 from schemas.tick import Event, LoanState
 from schemas.trades import RoundTrips
@@ -108,6 +108,7 @@ class Trade(Message):
     reason: str
     requested_quantity: Quantity
     status_reason: str | None = None
+    terms: Terms = MARKET_DAY
 
 
 class PositionAction(Message):

@@ -13,6 +13,7 @@ from datetime import date
 from decimal import Decimal
 
 from orchestrator.report.orders import ended, fate_of, hindered, untraded
+from orchestrator.report.stops import held_back
 from orchestrator.report.words import (
     count,
     listing,
@@ -149,6 +150,11 @@ def arena_verdict(job: JobResults) -> Verdict:
     models = [one for one in finished if one.traded]
     idle = [one for one in finished if not one.traded]
     apart = [*_idle(idle, job.dataset.currency), *_hindered(models)]
+    apart += [
+        ("Circuit breakers", told)
+        for one in finished
+        if (told := one.run and held_back(one.name, one.run))
+    ]
     apart += [("Did not finish", said) for said in _unfinished(job)]
     if not models:
         headline = _none_traded(idle) if idle else "No run finished, so nothing is compared."
@@ -171,7 +177,8 @@ def _compared(
         hardest = _strongest(yardsticks)
         said += [("Luck or skill", text) for text in _luck(best, hardest, len(models))]
     said += [("Risk", text) for text in _risk(best, yardsticks)]
-    return said + [("Costs", text) for text in _costs(models, currency)]
+    said += [("Costs", text) for text in _costs(models, currency)]
+    return said + [("The model’s tokens", text) for text in _tokens(models, currency)]
 
 
 def _none_traded(idle: list[Standing]) -> str:
@@ -313,10 +320,38 @@ def _costs(models: list[Standing], currency: str) -> list[str]:
     if not paid:
         return []
     (least, low), (most, high) = paid[0], paid[-1]
+    what = f"{_paid_for(models)} cost"
     if len(paid) == 1:
-        return [f"Trading cost {write(least, 2)}, which is already subtracted."]
+        return [f"{what} {write(least, 2)}, which is already subtracted."]
     span = f"from {write(least, 2)} ({low}) to {write(most, 2)} ({high})"
-    return [f"Trading cost {span}, already subtracted; the yardsticks pay nothing."]
+    return [f"{what} {span}, already subtracted; the yardsticks pay nothing."]
+
+
+def _paid_for(models: list[Standing]) -> str:
+    costs = [model.costs for model in models if model.costs]
+    kinds = [
+        ("trading", True),
+        ("financing", any(cost.financing for cost in costs)),
+        ("tokens", any(cost.model_spend for cost in costs)),
+    ]
+    return listing(name for name, some in kinds if some).capitalize()
+
+
+def _tokens(models: list[Standing], currency: str) -> list[str]:
+    """Say what tokens did to the model that spent the most on them."""
+    spent = [(m.costs.model_spend, m) for m in models if m.costs and m.costs.model_spend]
+    if not spent:
+        return []
+    most, one = max(spent, key=lambda each: each[0])
+    which = (
+        f"{one.name}’s tokens cost" if len(spent) == 1 else f"{one.name} spent the most on them:"
+    )
+    text = f"{which} {money(currency)(most, 2)}, already subtracted"
+    free = one.run.score.without_model_spend if one.run and one.run.score else None
+    if free is None:
+        return [text + "."]
+    with_them, without = (percent(v, 2, plus=True) for v in (one.gain, free.total_return))
+    return [f"{text}. It returned {with_them}; had they been free, {without}."]
 
 
 def _tiles(

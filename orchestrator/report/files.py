@@ -1,8 +1,8 @@
-"""The six files of a finished job, as bytes.
+"""The files of a finished job, as bytes.
 
-`results.json`, `equity.csv`, `trades.csv`, `ledger.csv` and `report.html` depend on the results
-alone; `manifest.json` also has the `execution` block. Amounts are exact decimals. In a CSV a text
-that a spreadsheet would take for a formula is led by an apostrophe.
+All but `manifest.json`, which also has the `execution` block, depend on the results alone. Amounts
+are exact decimals. In a CSV a text that a spreadsheet would take for a formula is led by an
+apostrophe.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from pydantic import BaseModel
 
@@ -21,9 +22,22 @@ from schemas.ledger import Transaction
 from schemas.results import Manifest, ResultsBundle
 
 FILES = (
-    *("report.html", "results.json", "equity.csv", "trades.csv", "ledger.csv"),
+    *("report.html", "results.json", "equity.csv", "trades.csv", "trips.csv", "ledger.csv"),
     "manifest.json",
 )
+TRIPS = (
+    *(("symbol", "symbols"), ("last_symbol", "last_symbols"), ("direction", "directions")),
+    *(("opened", "opened"), ("closed", "closed"), ("days_held", "days_held")),
+    *(("entries", "entries"), ("exits", "exits"), ("day_trade", "day_trades")),
+    *(("long_hold", "long_holds"), ("units_opened", "units_opened")),
+    *(("units_closed", "units_closed"), ("units_by_actions", "units_by_actions")),
+    *(("units_open", "units_open"), ("entry_amount", "entry_amounts")),
+    *(("exit_amount", "exit_amounts"), ("commission", "commissions")),
+    *(("price_costs", "price_costs"), ("realised_gain", "realised_gains"), ("gain", "gains")),
+    *(("dividends", "dividends"), ("gain_share", "gain_shares"), ("mae", "mae"), ("mfe", "mfe")),
+)
+"""Columns of `trips.csv`, and the fields of `RoundTrips` they are of."""
+_UNITS = frozenset(name for name, _ in TRIPS if name.startswith("units_"))
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -39,6 +53,7 @@ def render_files(
         "results.json": _json(bundle),
         "equity.csv": _csv(_equity(bundle)),
         "trades.csv": _csv(_trades(bundle)),
+        "trips.csv": _csv(_trips(bundle)),
         "ledger.csv": _csv(_ledger(transactions)),
     }
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
@@ -83,10 +98,10 @@ def _equity(bundle: ResultsBundle) -> Iterable[Sequence[object]]:
 
 def _trades(bundle: ResultsBundle) -> Iterable[Sequence[object]]:
     yield (
-        *("job", "run", "session", "agent", "client_order_id", "symbol", "side"),
-        *("requested_quantity", "quantity", "reference_price", "price", "amount", "commission"),
-        *("spread_cost", "slippage_cost", "realised_gain", "convention", "reason"),
-        "status_reason",
+        *("job", "run", "session", "agent", "client_order_id", "fill_id", "symbol", "side"),
+        *("order_type", "time_in_force", "requested_quantity", "quantity", "reference_price"),
+        *("price", "amount", "commission", "spread_cost", "slippage_cost", "impact_cost"),
+        *("realised_gain", "convention", "reason", "status_reason"),
     )
     for job in bundle.jobs:
         for run in job.runs:
@@ -95,18 +110,42 @@ def _trades(bundle: ResultsBundle) -> Iterable[Sequence[object]]:
                 gain = "" if fill.realised_gain is None else fill.realised_gain
                 yield (
                     *(_text(job.title), run.model, fill.session, _text(fill.agent)),
-                    *(_text(fill.client_order_id), fill.symbol, fill.side),
+                    *(_text(fill.client_order_id), _text(fill.fill_id), fill.symbol, fill.side),
+                    *(trade.terms.order_type, trade.terms.time_in_force),
                     *(plain(trade.requested_quantity), plain(fill.quantity)),
                     *(plain(fill.reference_price), plain(fill.price), fill.amount),
-                    *(fill.commission, fill.spread_cost, fill.slippage_cost, gain),
-                    *(fill.convention, _text(trade.reason), _text(trade.status_reason)),
+                    *(fill.commission, fill.spread_cost, fill.slippage_cost, fill.impact_cost),
+                    *(gain, fill.convention, _text(trade.reason), _text(trade.status_reason)),
                 )
+
+
+def _trips(bundle: ResultsBundle) -> Iterable[Sequence[object]]:
+    yield ("job", "run", *(name for name, _ in TRIPS))
+    for job in bundle.jobs:
+        for run in job.runs:
+            if run.score is None:
+                continue
+            columns = [getattr(run.score.trips, column) for _, column in TRIPS]
+            for row in zip(*columns, strict=True):
+                cells = (_trip(name, value) for (name, _), value in zip(TRIPS, row, strict=True))
+                yield (_text(job.title), run.model, *cells)
+
+
+def _trip(name: str, value: object) -> object:
+    """Write one value of a trip: units without needless zeros, shares as in the JSON, yes or no."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return plain(value) if name in _UNITS else float(value) if name == "gain_share" else value
+    return value
 
 
 def _ledger(transactions: Iterable[tuple[str, Transaction]]) -> Iterable[Sequence[object]]:
     yield (
         *("run", "sequence", "transaction_id", "kind", "session", "description"),
-        *("account", "amount", "currency", "symbol", "quantity", "previous", "hash"),
+        *("account", "amount", "currency", "symbol", "quantity", "lot", "previous", "hash"),
     )
     for model, transaction in transactions:
         for entry in transaction.entries:
@@ -115,5 +154,5 @@ def _ledger(transactions: Iterable[tuple[str, Transaction]]) -> Iterable[Sequenc
                 *(transaction.kind, transaction.session, _text(transaction.description)),
                 *(_text(entry.account), entry.amount, entry.currency, entry.symbol or ""),
                 "" if entry.quantity is None else plain(entry.quantity),
-                *(entry.previous, entry.hash),
+                *(_text(entry.lot), entry.previous, entry.hash),
             )

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from orchestrator.report.arena import Verdict
 from orchestrator.report.orders import fate_of, hindered, untraded
+from orchestrator.report.stops import held_back
 from orchestrator.report.words import (
     Writer,
     count,
@@ -101,6 +102,7 @@ def loan_verdict(job: JobResults, run: RunResult) -> Verdict:
         ("The decision", _decision(run, loan)),
         ("What happened", _course(loan, write)),
         ("The fund’s orders", _orders(run)),
+        ("Circuit breakers", [told] if (told := held_back("the fund", run)) else []),
         ("What could have", _chance(loan.simulation, write)),
         ("Beside a plain loan", _plain(loan.comparison, write)),
         ("Did not finish", _unfinished(run)),

@@ -1,4 +1,4 @@
-"""The tables of a report as rows of finished text: metrics, months, costs, trades, instalments."""
+"""The tables of a report as rows of finished text: metrics, months, trades, instalments."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import date
 from decimal import Decimal
 
 from orchestrator.report.arena import Standing
-from orchestrator.report.words import NONE, Writer, number, percent, quantity
+from orchestrator.report.words import NONE, Writer, human, number, percent, quantity
 from schemas.metrics import PerformanceMetrics
+from schemas.orders import Terms
 from schemas.results import LoanResult, PositionAction, Trade
 
 Format = Callable[[float], str]
@@ -17,10 +18,11 @@ Format = Callable[[float], str]
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as it is shown; `best` in its row."""
+    """A value as it is shown; `best` in its row. `note` stands below it in small print."""
 
     text: str
     best: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,22 @@ def _plain(value: float) -> str:
     return number(value, 2)
 
 
-_FIGURES = (
+_ALONE = (
     _Figure("Return a year", "compound", "annual_return", _signed_share, 1),
     _Figure("Volatility", "deviation of returns, a year", "annual_volatility", _share, -1),
     _Figure("Sharpe ratio", "return per unit of volatility", "sharpe", _plain, 1),
     _Figure("Sortino ratio", "return per unit of downside", "sortino", _plain, 1),
+    _Figure("Omega ratio", "all gains of sessions ÷ all losses", "omega", _plain, 1),
     _Figure("Calmar ratio", "return a year ÷ deepest fall", "calmar", _plain, 1),
     _Figure("Deepest fall", "from a peak to the lowest point after it", "max_drawdown", _share, 1),
     _Figure("Bad day (VaR 95)", "one session in twenty is worse", "var_95", _share, 1),
     _Figure("Very bad days (CVaR 95)", "mean of that twentieth", "cvar_95", _share, 1),
+    _Figure("Worst days (CVaR 99)", "mean of the worst hundredth", "cvar_99", _share, 1),
     _Figure("Worst session", "lowest return of one session", "worst_day", _share, 1),
     _Figure("Best session", "highest return of one session", "best_day", _signed_share, 0),
     _Figure("Sessions with a gain", "share of all sessions", "hit_rate", _share, 1),
+)
+_BESIDE = (
     _Figure("Beta", "moves with the yardstick; 1 is in step", "beta", _plain, 0),
     _Figure("Alpha", "return a year not explained by beta", "alpha_annual", _signed_share, 1),
     _Figure("Correlation", "with the yardstick", "correlation", _plain, 0),
@@ -72,11 +78,15 @@ _FIGURES = (
     _Figure("Information ratio", "lead ÷ tracking error, a year", "information_ratio", _plain, 1),
 )
 
+_UNCERTAIN = frozenset({"annual_return", "sharpe"})
+"""Figures shown with their interval. Falls have none: a block forgets what leads to a deep one."""
+
 
 def metric_rows(columns: Sequence[Standing], write: Writer) -> list[MetricRow]:
     """Return the figures of models and yardsticks, the best of each row marked.
 
-    A run that never traded is cash: its figures are shown, and are never the best.
+    A run that never traded is cash: its figures are shown, and are never the best. Where a run has
+    an interval for a figure, it stands below it.
     """
     ranks = [column.traded for column in columns]
     end = _Figure("Final equity", "after costs", "", write, 1)
@@ -85,26 +95,58 @@ def metric_rows(columns: Sequence[Standing], write: Writer) -> list[MetricRow]:
         _ranked(end, [float(column.end) for column in columns], ranks),
         _ranked(total, [column.gain for column in columns], ranks),
     ]
-    for figure in _FIGURES:
+    for figure in (*_ALONE, *_BESIDE):
         values = [_of(column.metrics, figure.field) for column in columns]
         if any(value is not None for value in values):
-            rows.append(_ranked(figure, values, ranks))
+            notes = [_interval(column, figure) for column in columns]
+            rows.append(_ranked(figure, values, ranks, notes=notes))
     return rows
+
+
+def interval_words(columns: Sequence[Standing]) -> str:
+    """Say in a sentence what the intervals in small print are; empty where there is none."""
+    found = [
+        each
+        for column in columns
+        for each in (column.run.score.intervals if column.run and column.run.score else ())
+        if each.lower is not None
+    ]
+    if not found:
+        return ""
+    one = found[0]
+    return (
+        f"In small print below a model’s figure: its {percent(one.confidence, 0)} interval, from "
+        f"{one.resamples:,} redraws of the run’s own sessions in blocks; a wide one means that "
+        "these sessions alone say little."
+    )
+
+
+def _interval(column: Standing, figure: _Figure) -> str:
+    if figure.field not in _UNCERTAIN or column.run is None or column.run.score is None:
+        return ""
+    for each in column.run.score.intervals:
+        if each.figure == figure.field and each.lower is not None and each.upper is not None:
+            return f"{figure.write(each.lower)} to {figure.write(each.upper)}"
+    return ""
 
 
 def fund_rows(metrics: PerformanceMetrics) -> list[MetricRow]:
     """Return the figures of a loan's fund alone."""
     total = _Figure("Total return", "time-weighted", "total_return", _signed_share, 1)
-    return [
-        _ranked(figure, [_of(metrics, figure.field)], [False]) for figure in (total, *_FIGURES[:12])
-    ]
+    return [_ranked(figure, [_of(metrics, figure.field)], [False]) for figure in (total, *_ALONE)]
 
 
 def _of(metrics: PerformanceMetrics | None, field: str) -> float | None:
     return getattr(metrics, field) if metrics else None
 
 
-def _ranked(figure: _Figure, values: Sequence[float | None], ranks: Sequence[bool]) -> MetricRow:
+def _ranked(
+    figure: _Figure,
+    values: Sequence[float | None],
+    ranks: Sequence[bool],
+    *,
+    notes: Sequence[str] = (),
+) -> MetricRow:
     """Write a row, the best of those that take part marked, unless all of them read the same."""
     texts = [NONE if value is None else figure.write(value) for value in values]
     part = [ok and value is not None for value, ok in zip(values, ranks, strict=True)]
@@ -113,39 +155,12 @@ def _ranked(figure: _Figure, values: Sequence[float | None], ranks: Sequence[boo
     best = ""
     if figure.better and differ:
         best = figure.write((max if figure.better > 0 else min)(known))
-    cells = (Cell(text, ok and text == best) for text, ok in zip(texts, part, strict=True))
+    below = notes or [""] * len(texts)
+    cells = (
+        Cell(text, ok and text == best, note)
+        for text, ok, note in zip(texts, part, below, strict=True)
+    )
     return MetricRow(figure.name, figure.meaning, tuple(cells))
-
-
-@dataclass(frozen=True)
-class CostRow:
-    """What one model's trading cost."""
-
-    name: str
-    style: str
-    cells: tuple[str, ...]
-    share: float
-
-
-def cost_rows(models: Sequence[Standing], write: Writer) -> list[CostRow]:
-    """Return costs, turnover and exposure by model; `share` is of the dearest model's total."""
-    costs = [(model, model.costs) for model in models if model.costs]
-    top = max((float(cost.total) for _, cost in costs), default=0.0)
-    return [
-        CostRow(
-            model.name,
-            model.style,
-            (
-                *(write(v, 2) for v in (cost.commission, cost.spread, cost.slippage, cost.total)),
-                percent(cost.total / model.capital, 2),
-                number(cost.turnover_annual, 2) + "×",
-                percent(cost.mean_exposure),
-                f"${cost.model_cost_usd_micro / 1e6:,.2f}",
-            ),
-            float(cost.total) / top if top else 0.0,
-        )
-        for model, cost in costs
-    ]
 
 
 @dataclass(frozen=True)
@@ -187,8 +202,8 @@ def monthly_returns(one: Standing) -> list[tuple[int, list[Month], Month]]:
 def trade_row(trade: Trade, write: Writer) -> tuple[str, ...]:
     """Return one trade: session, side, symbol, units, price, amount, cost, gain, reason."""
     fill = trade.fill
-    cost = fill.commission + fill.spread_cost + fill.slippage_cost
-    reason = trade.reason
+    cost = fill.commission + fill.spread_cost + fill.slippage_cost + fill.impact_cost
+    reason = trade.reason + _terms(trade.terms)
     if trade.requested_quantity != fill.quantity:
         reason += f" (asked for {quantity(trade.requested_quantity)})"
     if trade.status_reason:
@@ -204,6 +219,19 @@ def trade_row(trade: Trade, write: Writer) -> tuple[str, ...]:
         "" if fill.realised_gain is None else write(fill.realised_gain, 2, plus=True),
         reason,
     )
+
+
+def _terms(terms: Terms) -> str:
+    """Say what kind of order it was, unless it was a plain one for the session."""
+    if (terms.order_type, terms.time_in_force) == ("market", "day"):
+        return ""
+    prices = [
+        f"{name} {number(price, 4).rstrip('0').rstrip('.')}"
+        for name, price in (("limit", terms.limit_price), ("stop", terms.stop_price))
+        if price is not None
+    ]
+    kind = f"{human(terms.order_type)} order, {human(terms.time_in_force)}"
+    return f" ({', '.join([kind, *prices])})"
 
 
 def action_row(action: PositionAction, write: Writer) -> tuple[str, ...]:

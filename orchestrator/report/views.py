@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from orchestrator.report.arena import Standing, Verdict, arena_verdict, standings
+from orchestrator.report.costs import Charged, CostTable, cost_table
 from orchestrator.report.decisions import DecisionRow, decision_rows
+from orchestrator.report.falls import FallRow, fall_rows
 from orchestrator.report.figures import (
     Figure,
     Key,
@@ -20,20 +22,21 @@ from orchestrator.report.figures import (
     shortfall_figures,
 )
 from orchestrator.report.loan import loan_verdict, outcome
+from orchestrator.report.stops import Stops, enforced, stops_of
 from orchestrator.report.strips import bullet, quantile_strip, share_bar
 from orchestrator.report.tables import (
-    CostRow,
     InstalmentRow,
     MetricRow,
     Month,
     action_row,
-    cost_rows,
     fund_rows,
     instalment_rows,
+    interval_words,
     metric_rows,
     monthly_returns,
     trade_row,
 )
+from orchestrator.report.trips import trip_rows
 from orchestrator.report.words import (
     Writer,
     count,
@@ -108,8 +111,15 @@ class ArenaView:
     drawdowns: tuple[Figure, ...]
     exposures: tuple[Figure, ...]
     columns: tuple[Standing, ...]
+    falls: tuple[tuple[str, tuple[FallRow, ...]], ...]
     metrics: tuple[MetricRow, ...]
-    costs: tuple[CostRow, ...]
+    intervals: str
+    costs: CostTable
+    traders: tuple[str, ...]
+    trips: tuple[MetricRow, ...]
+    stops: tuple[Stops, ...]
+    quiet: str
+    """Whom no breaker tripped for, in a sentence."""
     months: tuple[tuple[str, list[tuple[int, list[Month], Month]]], ...]
     yardstick: str
 
@@ -133,6 +143,8 @@ class LoanView:
     rows: tuple[InstalmentRow, ...]
     plain: tuple[tuple[str, ...], ...]
     metrics: tuple[MetricRow, ...]
+    costs: CostTable | None
+    stops: Stops | None
 
 
 @dataclass(frozen=True)
@@ -249,11 +261,28 @@ def _arena(job: JobResults) -> ArenaView | None:
         drawdowns=tuple(drawdown_figures(models, yardsticks)),
         exposures=tuple(exposure_figures(models)),
         columns=columns,
+        falls=tuple((one.name, fall_rows(one.run)) for one in models if one.run and one.run.score),
         metrics=tuple(metric_rows(columns, write)),
-        costs=tuple(cost_rows(models, write)),
+        intervals=interval_words(models),
+        costs=cost_table(
+            [Charged(one.name, one.style, one.run, one.capital) for one in models if one.run], write
+        ),
+        traders=tuple(one.name for one in models),
+        trips=trip_rows(models, write),
+        stops=tuple(found for one in models if one.run and (found := stops_of(one.name, one.run))),
+        quiet=_quiet(models),
         months=tuple((one.name, monthly_returns(one)) for one in columns),
         yardstick=yardsticks[0].name if yardsticks else "",
     )
+
+
+def _quiet(models: Sequence[Standing]) -> str:
+    scored = [one for one in models if one.run and one.run.score]
+    quiet = [one.name for one in scored if one.run and stops_of(one.name, one.run) is None]
+    if not quiet:
+        return ""
+    rest = f" for {listing(quiet)}" if len(quiet) < len(scored) else ""
+    return f"No breaker tripped{rest}."
 
 
 def _loan(job: JobResults, run: RunResult, loan: LoanResult, name: str) -> LoanView:
@@ -283,6 +312,8 @@ def _loan(job: JobResults, run: RunResult, loan: LoanResult, name: str) -> LoanV
         rows=tuple(instalment_rows(loan, write)),
         plain=tuple(_plain(loan, write)),
         metrics=tuple(fund_rows(run.metrics)) if run.metrics and loan.months else (),
+        costs=cost_table([Charged(name, "p1", run, loan.invested)], write) if run.trades else None,
+        stops=stops_of(name, run) if enforced(run) else None,
     )
 
 

@@ -23,13 +23,14 @@ FILES = {
     "results.json",
     "equity.csv",
     "trades.csv",
+    "trips.csv",
     "ledger.csv",
     "manifest.json",
 }
 MONTH = ("--start", "2020-01-02", "--end", "2020-01-31", "--universe", "AAPL,KO,XOM")
 
 
-def test_a_simulation_writes_its_six_files_and_prints_every_model(run: Run, tmp_path: Path) -> None:
+def test_a_simulation_writes_its_files_and_prints_every_model(run: Run, tmp_path: Path) -> None:
     models = "baseline:buy-and-hold,baseline:equal-weight"
     done = run("simulate", "--models", models, *MONTH, "--out", "mine")
     assert done.code == 0, done.err

@@ -36,6 +36,7 @@ from schemas.results import (
     RunResult,
     Trade,
 )
+from tests.orchestrator.report_scores import sample_score
 
 SYMBOLS = tuple(f"{a}{b}CO" for a in "ABDFG" for b in "AEIO")
 CASH = Decimal("100000.00")
@@ -79,6 +80,16 @@ def prices(start: date, end: date) -> np.ndarray:
     beta = np.linspace(0.6, 1.4, len(SYMBOLS))
     steps = np.exp(np.cumsum(market[:, None] * beta + own + drift, axis=0))
     return np.round(steps * np.linspace(20, 260, len(SYMBOLS)), 3)
+
+
+@cache
+def closes_by_day() -> dict[tuple[str, date], Decimal]:
+    found = prices(START, END)
+    return {
+        (symbol, day): to_micro(float(found[t, k]))
+        for t, day in enumerate(weekdays(START, END))
+        for k, symbol in enumerate(SYMBOLS)
+    }
 
 
 def _targets(model: str, closes: np.ndarray, t: int) -> dict[str, float] | None:
@@ -242,14 +253,16 @@ def _run_result(model, days, *, book, columns, decisions) -> RunResult:
         symbol="ZZZZ", side="buy", quantity=Decimal(3), reason="a symbol outside the universe",
         status="denied", status_reason="ZZZZ is not in the universe.", placed_as_of=as_of(days[0]),
     )  # fmt: skip
+    curve = EquityCurve(sessions=days, cash=cash, market_value=value, equity=equity)
     return RunResult(
         model=f"baseline:{model}", run_key=sha256_of([model, "run"]), state="completed",
-        curve=EquityCurve(sessions=days, cash=cash, market_value=value, equity=equity),
+        curve=curve,
         metrics=performance([float(e) for e in equity], benchmark=yard),
         costs=costs, trades=tuple(book.trades),
         refused_orders=(refused,) if model == "momentum" else (),
         decisions=tuple(decisions), abstentions=0, ledger_hash=sha256_of([model, "ledger"]),
         ledger_entries=1 + 4 * len(fills),
+        score=sample_score(CASH, curve, book.trades, closes_by_day()),
     )  # fmt: skip
 
 
@@ -303,11 +316,13 @@ def _cut(run: RunResult, size: int) -> RunResult:
         return run
     last = run.curve.sessions[size - 1]
     curve = EquityCurve(**{k: getattr(run.curve, k)[:size] for k in EquityCurve.model_fields})
+    trades = tuple(t for t in run.trades if t.fill.session <= last)
     return run.model_copy(
         update={
             "curve": curve,
-            "trades": tuple(t for t in run.trades if t.fill.session <= last),
+            "trades": trades,
             "decisions": tuple(d for d in run.decisions if d.session <= last),
             "metrics": performance([float(e) for e in curve.equity]) if size > 1 else None,
+            "score": sample_score(CASH, curve, trades, closes_by_day()),
         }
     )

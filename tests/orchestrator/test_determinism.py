@@ -57,6 +57,7 @@ def test_one_worker_and_four_in_another_home_with_another_hash_seed_write_the_sa
             "report.html",
             "results.json",
             "trades.csv",
+            "trips.csv",
         }
         same(one, four)
 

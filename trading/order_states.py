@@ -169,7 +169,7 @@ def _moved(order: Order, to: Transition, filled: Decimal) -> Order:
     return order.model_copy(
         update={
             "status": to.status,
-            "status_reason": order.status_reason if to.reason is None else to.reason,
+            "status_reason": to.reason,
             "filled_quantity": filled,
             "history": (*order.history, to),
         }

@@ -123,9 +123,12 @@ def test_what_we_presume_rejected_may_come_back_and_what_the_venue_rejected_may_
     assert not any(may_become(told, status) for status in STATUSES)
 
 
-def test_a_reason_stays_until_there_is_another() -> None:
+def test_the_reason_is_that_of_the_state_the_order_is_in() -> None:
     order = move(an_order("submitted"), step("accepted", "taken"))
-    assert move(order, step("filled"), filled=Decimal(10)).status_reason == "taken"
+    assert order.status_reason == "taken"
+    done = move(order, step("filled"), filled=Decimal(10))
+    assert done.status_reason is None
+    assert [each.reason for each in done.history][-2:] == ["taken", None]
 
 
 def test_filled_units_never_become_fewer() -> None:

@@ -221,6 +221,16 @@ def trade_row(trade: Trade, write: Writer) -> tuple[str, ...]:
     )
 
 
+_GOOD = {
+    "day": "for the session",
+    "gtc": "until cancelled",
+    "ioc": "at once or not at all",
+    "fok": "whole or not at all",
+    "at_open": "at the open",
+    "at_close": "at the close",
+}
+
+
 def _terms(terms: Terms) -> str:
     """Say what kind of order it was, unless it was a plain one for the session."""
     if (terms.order_type, terms.time_in_force) == ("market", "day"):
@@ -230,7 +240,7 @@ def _terms(terms: Terms) -> str:
         for name, price in (("limit", terms.limit_price), ("stop", terms.stop_price))
         if price is not None
     ]
-    kind = f"{human(terms.order_type)} order, {human(terms.time_in_force)}"
+    kind = f"{human(terms.order_type)} order {_GOOD[terms.time_in_force]}"
     return f" ({', '.join([kind, *prices])})"
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from orchestrator.scorecard import scorecard
 from schemas.account import AccountMark
 from schemas.ledger import Transaction, TransactionKind
-from schemas.orders import Fill
+from schemas.orders import Fill, Order, Terms
 from schemas.results import EquityCurve, Scorecard, Trade
 from schemas.tick import Tick
 from trading.account import CAPITAL, CASH, AccountState, movements_of
@@ -55,6 +55,7 @@ class Books:
                 "as_of": datetime.combine(day, time(14, 30), UTC),
                 "events": ("trading_day",),
                 "fills": tuple(self._fills),
+                "orders": tuple(_order(fill) for fill in self._fills),
                 "transactions": tuple(self._entered),
                 "mark": mark,
                 "ledger_hash": self.tip.hash,
@@ -64,6 +65,17 @@ class Books:
         self.ticks.append(tick)
         self._entered, self._fills = [], []
         return tick
+
+
+def _order(fill: Fill) -> Order:
+    """The order that this fill is all of."""
+    return Order(
+        client_order_id=fill.client_order_id, agent=fill.agent, sequence=0, session=fill.session,
+        symbol=fill.symbol, side=fill.side, quantity=fill.quantity, reason="made",
+        terms=Terms(order_type="limit", time_in_force="gtc", limit_price=fill.price),
+        status="filled", filled_quantity=fill.quantity,
+        placed_as_of=datetime.combine(fill.session, time(14, 30), UTC),
+    )  # fmt: skip
 
 
 def sample_score(

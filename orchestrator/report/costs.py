@@ -23,7 +23,7 @@ class Charged:
 
 @dataclass(frozen=True)
 class CostRow:
-    """One run's row; `share` is of the dearest run's total."""
+    """One run's row; `share` is of the dearest run's total, 0 where there is one run alone."""
 
     name: str
     style: str
@@ -79,7 +79,7 @@ def cost_table(charged: Sequence[Charged], write: Writer) -> CostTable:
     )
     unpaid = any(_unpaid(one.run) for one in charged)
     others = ("of capital", "Turnover a year", "Mean exposure")
-    top = max((float(one.run.costs.total) for one in charged), default=0.0)
+    top = max(float(one.run.costs.total) for one in charged) if len(charged) > 1 else 0.0
     return CostTable(
         kinds=tuple(kind.head for kind in kinds),
         others=(*others, "Tokens not charged") if unpaid else others,

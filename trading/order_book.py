@@ -258,27 +258,35 @@ class OrderBook:
         self._standing[name] = one
         self._changed[name] = None
 
-    def _accept(self, one: Standing, at: datetime, first: Presence = "whole") -> Standing:
+    def _accept(
+        self,
+        one: Standing,
+        at: datetime,
+        *,
+        first: Presence = "whole",
+        reason: str | None = None,
+    ) -> Standing:
         order = one.order
         sent = Transition(at=at, status="submitted", cause="gate", reason=order.gate)
-        taken = Transition(at=at, status="accepted", cause="venue")
+        taken = Transition(at=at, status="accepted", cause="venue", reason=reason)
         done = replace(one, order=move(move(order, sent), taken), since=self._session, first=first)
         self._put(done)
         return done
 
     def _woken(self, one: Standing, parent: Order, at: datetime) -> Standing:
         """Let a child work; it exits no more than its parent has entered."""
-        order = one.order
+        order, why = one.order, None
         if (
             order.symbol == parent.symbol
             and order.side != parent.side
             and order.quantity > parent.filled_quantity
         ):
             why = f"cut to the {plain(parent.filled_quantity)} that its parent filled"
-            changed = {"quantity": parent.filled_quantity, "status_reason": why}
             self._asked.setdefault(order.client_order_id, content(order))
-            one = replace(one, order=order.model_copy(update=changed))
-        return self._accept(one, at, self._presence(parent.client_order_id, at))
+            cut = order.model_copy(update={"quantity": parent.filled_quantity})
+            one = replace(one, order=cut)
+        first = self._presence(parent.client_order_id, at)
+        return self._accept(one, at, first=first, reason=why)
 
     def _cancel_group(self, order: Order, at: datetime, *, both: bool) -> None:
         group, name = order.terms.oco_group, order.client_order_id

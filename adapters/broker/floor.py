@@ -144,8 +144,6 @@ class Floor:
         filled = order.filled_quantity
         if fill is not None:
             filled += fill.quantity
-            if outcome.cut is None and (one.age or one.traded.fills) and order.status_reason:
-                reason = f"filled in {one.traded.fills + 1} parts"
             status = "filled" if outcome.cut is None else "partially_filled"
             self._orders.step(name, Step(status, reason), at, filled=filled)
             if outcome.cut is None:

@@ -121,9 +121,10 @@ class SessionPrices:
         arrival = self._policies.latency.arrival(one.order.placed_as_of)
         view = self._market.view(min(arrival, self._opened))
         try:
-            return len(view.bars(one.order.symbol, start=one.since).close)
+            seen = view.bars(one.order.symbol).sessions
         except NotFound:  # by another name then
             return 0
+        return int((seen >= np.datetime64(one.since, "D")).sum())
 
     def _before(
         self, symbol: str, *, start: date | None = None, lookback: int | None = None

@@ -1,9 +1,8 @@
 """How orders fare in the bars of sessions, compiled; `quant/matching.py` is the door.
 
 Codes are places in the tuples published there. `side` is 1 for a buy and −1 for a sale: of two
-prices the better one for the order is that with the smaller side × price. A price of NaN means
-that an order and a bar do not meet. All of it is one file, because compiled code is kept until the
-file of its function changes, whatever changes elsewhere.
+prices the better one is that with the smaller side × price; a price of NaN is none. All of it is
+one file: compiled code is kept until the file of its function changes, whatever changes elsewhere.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ others. The book knows no price and no account; it is rebuilt from ticks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -212,22 +212,22 @@ class OrderBook:
         To be called after each fill and each end. `both`: others of its group met the same bar, and
         nothing tells which came first.
         """
+        woken: list[Standing] = []
         if order.filled_quantity and order.terms.oco_group is not None:
-            self._cancel_group(order, at, both=both)
+            woken += self._cancel_group(order, at, both=both)
         if order.status not in ENDED:
-            return []
+            return woken
         name = order.client_order_id
-        children = [
-            one
-            for one in self._standing.values()
-            if one.order.terms.parent_id == name and one.waits
-        ]
-        if order.filled_quantity:
-            return [self._woken(one, order, at) for one in children]
-        for one in children:
-            why = Step("cancelled", f"its parent {name} ended without a fill")
-            self.settle_ties(self.step(one.order.client_order_id, why, at), at)
-        return []
+        for child in self._names(lambda one: one.order.terms.parent_id == name):
+            one = self._standing[child]
+            if not one.waits:
+                continue
+            if order.filled_quantity:
+                woken.append(self._woken(one, order, at))
+            else:
+                why = Step("cancelled", f"its parent {name} ended without a fill")
+                woken += self.settle_ties(self.step(child, why, at), at)
+        return woken
 
     def act(
         self, symbol: str, action: CorporateAction, *, step: Decimal, at: datetime
@@ -288,14 +288,20 @@ class OrderBook:
         first = self._presence(parent.client_order_id, at)
         return self._accept(one, at, first=first, reason=why)
 
-    def _cancel_group(self, order: Order, at: datetime, *, both: bool) -> None:
-        group, name = order.terms.oco_group, order.client_order_id
-        said = f"{name} of its group has filled"
+    def _cancel_group(self, order: Order, at: datetime, *, both: bool) -> list[Standing]:
+        group, own = order.terms.oco_group, order.client_order_id
+        said = f"{own} of its group has filled"
         if both:
             said += "; the bar reached more than one of them, the worse for the account was taken"
-        for other, one in tuple(self._standing.items()):
-            if other != name and one.lives and one.order.terms.oco_group == group:
-                self.settle_ties(self.step(other, Step("cancelled", said), at), at)
+        woken: list[Standing] = []
+        for name in self._names(lambda one: one.order.terms.oco_group == group):
+            if name != own and self._standing[name].lives:
+                woken += self.settle_ties(self.step(name, Step("cancelled", said), at), at)
+        return woken
+
+    def _names(self, among: Callable[[Standing], bool]) -> list[str]:
+        """Return the ids of such orders now; what is done to one of them may change the others."""
+        return [name for name, one in self._standing.items() if among(one)]
 
     def _presence(self, parent_id: str, at: datetime) -> Presence:
         """Return what a child sees of the session in which it begins to work."""

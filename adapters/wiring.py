@@ -39,7 +39,7 @@ from adapters.sampler.annealing import SimulatedAnnealing
 from adapters.store.connect import Store, open_store
 from config.catalogue import load_execution, load_models, load_universes
 from config.providers import load_providers
-from config.risk import DEFAULT, RiskBook, load_risk, load_rules
+from config.risk import DEFAULT, RiskBook, load_risk, load_rules, load_sectors, with_sectors
 from config.settings import Settings
 from config.version import code_version
 from interfaces.canaries import Bait, Future
@@ -54,7 +54,7 @@ from schemas.facts import UniverseStay
 from schemas.jobs import SimulationRequest
 from schemas.market import DatasetInfo
 from schemas.quality import CoverageReport
-from schemas.risk import Rule
+from schemas.risk import RiskLimits, Rule
 from schemas.risk_views import LimitsInForce, RiskInForce, RuleInForce, RuleList
 
 __all__ = [
@@ -89,6 +89,7 @@ class System:
     kill_switch: StoredKillSwitch
     risk: RiskBook
     execution: ExecutionModel
+    sectors: Mapping[str, str]
     rules_file: Path | None
     documents: LocalDocuments
     embedder: HashingEmbedder
@@ -108,6 +109,10 @@ class System:
         """Say which prices of a data set are sound, month by month; `NotFound`."""
         table = self.catalog.open(name)
         return quality_of(table, calendar(table.info().calendar), now=self.wall.now())
+
+    def with_sectors(self, limits: RiskLimits) -> RiskLimits:
+        """Return limits with the sectors known here, where they ask for some and bring none."""
+        return with_sectors(limits, self.sectors)
 
     def risk_in_force(self) -> RiskInForce:
         """Say what the gate enforces by default and per strategy, and where its rules stand."""
@@ -262,6 +267,7 @@ def open_system(settings: Settings) -> Generator[System]:
             kill_switch=StoredKillSwitch(store.halts, home=home, wall=wall),
             risk=load_risk(rules_file=rules_file),
             execution=load_execution(),
+            sectors=load_sectors(),
             rules_file=rules_file,
             documents=LocalDocuments(home / "documents"),
             embedder=HashingEmbedder(),

@@ -36,6 +36,8 @@ class Admission:
     """How orders fill when a request does not say."""
     limits_for: Callable[[str], RiskLimits] = lambda _: RiskLimits()
     """What the gate enforces for a model when a request does not say."""
+    completed: Callable[[RiskLimits], RiskLimits] = lambda limits: limits
+    """A request's own limits with what this installation knows of sectors."""
 
 
 def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now: datetime) -> Job:
@@ -100,7 +102,12 @@ def _with_defaults(request: SimulationRequest, admission: Admission) -> Simulati
         update["strategy_limits"] = {
             model: limits for model, limits in own.items() if limits != common
         }
-    return request.model_copy(update=update) if update else request
+    else:
+        update["limits"] = admission.completed(request.limits)
+        update["strategy_limits"] = {
+            model: admission.completed(limits) for model, limits in request.strategy_limits.items()
+        }
+    return request.model_copy(update=update)
 
 
 def _refuse_unmaskable(request: SimulationRequest) -> None:

@@ -77,6 +77,7 @@ def admission_of(system: System) -> Admission:
         documents=system.documents,
         execution=system.execution,
         limits_for=system.risk.limits_for,
+        completed=system.with_sectors,
     )
 
 

@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
-from schemas.account import AccountMark
+from schemas.account import AccountMark, LotMark
 from schemas.ledger import Transaction, TransactionKind
 from schemas.orders import Fill, Order
 from schemas.tick import Tick
@@ -68,6 +68,13 @@ class Broker(Protocol):
 
     def account(self) -> AccountMark:
         """Return the account valued at the last known closes."""
+        ...
+
+    def lots(self, symbol: str) -> tuple[LotMark, ...]:
+        """Return the lots of a holding, oldest first; none when nothing is held of it.
+
+        Their units sum to the position that `account` tells, and their values to its value.
+        """
         ...
 
 

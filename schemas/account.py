@@ -19,6 +19,16 @@ class PositionMark(Message):
     market_value: Money
 
 
+class LotMark(Message):
+    """One lot of a holding, valued; the lots of a symbol sum to its position."""
+
+    lot_id: str = Field(max_length=40)
+    opened: date = Field(description="the session that opened it")
+    quantity: Quantity = Field(description="negative: short")
+    cost: Money = Field(description="commissions excluded; short: negative")
+    market_value: Money = Field(description="at the last known close")
+
+
 class AccountMark(Message):
     """The account valued at a session's closes; equity = cash + market value + accrued."""
 

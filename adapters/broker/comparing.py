@@ -8,10 +8,13 @@ from datetime import date
 from adapters.broker.reading import BrokerReader, RoutePolicy
 from interfaces.clock import Clock
 from interfaces.order_store import OrderStore
-from schemas.account import AccountMark
-from schemas.errors import NotFound
+from schemas.account import AccountMark, LotMark
+from schemas.base import ZERO, plain
+from schemas.errors import NotFound, UntrustworthyData
 from schemas.orders import Fill, Order
 from schemas.reconciliation import Difference, Reconciliation
+from trading.fill_lots import lots_of_fills, marked, total
+from trading.lots import lot_id, new_lot
 from trading.order_states import is_presumed
 from trading.reconcile import reconcile
 from trading.reconcile_account import account_differences, contradictions_of_mark
@@ -54,6 +57,32 @@ class BookComparison:
             *contradictions_of_mark(mark),
             *(each for each in units if each.subject == "position"),
         )
+
+    def lots(self, symbol: str, mark: AccountMark) -> tuple[LotMark, ...]:
+        """Return the lots that what was there before our first fill and our fills leave, by FIFO.
+
+        `UntrustworthyData` when they are not the position that the broker tells: a split or a
+        trade by hand, say, of which no fill speaks.
+        """
+        ours = self._ours()
+        first = ours.opening.session or mark.session or self._reader.session()
+        opening = [
+            new_lot(lot_id(first, 0), each.quantity, each.cost)
+            for each in ours.opening.positions
+            if each.symbol == symbol
+        ]
+        own = [fill for fill in ours.fills if fill.symbol == symbol]
+        lots = lots_of_fills(own, opening=opening)
+        held = next((each for each in mark.positions if each.symbol == symbol), None)
+        units, told = total(lots)[0], held.quantity if held else ZERO
+        if units != told:
+            raise UntrustworthyData(
+                f"the lots of {symbol} are not known: fills make {plain(units)} units of the "
+                f"{plain(told)} held"
+            )
+        if held is None:
+            return ()
+        return marked(lots, held.price)
 
     def statement(self, *, wide: bool) -> Theirs:
         """Read the broker's side, again while fills are made between its answers.

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from interfaces.broker import Broker
-from schemas.account import AccountMark
+from schemas.account import AccountMark, LotMark
 from schemas.errors import AlphaShieldError, NotFound, Unavailable, Unresolved
 from schemas.orders import Fill, Order, Transition
 from trading.order_states import move
@@ -174,6 +174,12 @@ class HostileBroker:
         first, *rest = told.positions
         lie = first.model_copy(update={"quantity": first.quantity + 7})
         return told.model_copy(update={"positions": (lie, *rest)})
+
+    def lots(self, symbol: str) -> tuple[LotMark, ...]:
+        """Return the lots, some left out, twice or out of order."""
+        self._pass_time()
+        self._refuse()
+        return tuple(self._shuffled(self._inner.lots(symbol)))
 
     def _now(self, fault: str) -> bool:
         rate: float = getattr(self._faults, fault)

@@ -14,10 +14,12 @@ from datetime import date
 from decimal import Decimal
 
 from interfaces.clock import Clock
-from schemas.account import AccountMark, PositionMark
+from schemas.account import AccountMark, LotMark, PositionMark
 from schemas.base import ZERO, plain, to_cents
 from schemas.errors import Conflict, InvalidRequest, NotFound
 from schemas.orders import Cause, Fill, FillConvention, Order, OrderStatus, Side, Terms, Transition
+from trading.fill_lots import closed_by_fifo, marked, split_lots, total
+from trading.lots import Lot, lot_id
 from trading.order_states import content, move
 
 _KNOWN_TYPES = frozenset({"market", "limit", "stop"})
@@ -44,7 +46,7 @@ class InMemoryBroker:
         self._commission = commission
         self._cash = cash
         self._prices = dict(prices)
-        self._held: dict[str, tuple[Decimal, Decimal]] = {}
+        self._held: dict[str, tuple[Lot, ...]] = {}
         self._orders: dict[str, Order] = {}
         self._fills: list[Fill] = []
         self._lock = threading.RLock()
@@ -115,7 +117,8 @@ class InMemoryBroker:
                     price=self._prices[symbol],
                     market_value=to_cents(units * self._prices[symbol]),
                 )
-                for symbol, (units, cost) in sorted(self._held.items())
+                for symbol, lots in sorted(self._held.items())
+                for units, cost in (total(lots),)
             ]
             value = sum((mark.market_value for mark in marks), ZERO)
             return AccountMark(
@@ -126,6 +129,12 @@ class InMemoryBroker:
                 equity=self._cash + value,
                 positions=tuple(marks),
             )
+
+    def lots(self, symbol: str) -> tuple[LotMark, ...]:
+        """Return what is left of each purchase once sales have closed the oldest first."""
+        with self._lock:
+            lots = self._held.get(symbol, ())
+            return marked(lots, self._prices[symbol]) if lots else ()
 
     def quote(self, symbol: str, price: Decimal) -> None:
         """Set the market's price of a symbol."""
@@ -191,8 +200,7 @@ class InMemoryBroker:
     def split(self, symbol: str, ratio: Decimal) -> None:
         """Split a held position: `ratio` units for each."""
         with self._lock:
-            units, cost = self._held[symbol]
-            self._held[symbol] = (units * ratio, cost)
+            self._held[symbol] = split_lots(self._held[symbol], ratio)
 
     def next_session(self, session: date) -> None:
         """End the session: day orders expire, those until cancelled go on."""
@@ -207,7 +215,7 @@ class InMemoryBroker:
         if price is None:
             return f"{order.symbol} is not traded here"
         if order.side == "sell":
-            held = self._held.get(order.symbol, (Decimal(), ZERO))[0]
+            held = total(self._held.get(order.symbol, ()))[0]
             offered = sum((o.remaining for o in self._working(order) if o.side == "sell"), ZERO)
             if order.quantity + offered > held:
                 return f"{plain(held - offered)} {order.symbol} can be sold"
@@ -245,15 +253,13 @@ class InMemoryBroker:
             slippage_cost=ZERO,
             convention=_CONVENTIONS.get(order.terms.order_type, "open"),
         )
-        held, cost = self._held.get(order.symbol, (Decimal(), ZERO))
-        if order.side == "buy":
-            self._cash -= amount + self._commission
-            self._held[order.symbol] = (held + units, cost + amount)
+        self._cash -= self._commission + (amount if order.side == "buy" else -amount)
+        name = lot_id(self._session, len(self._fills))
+        left = closed_by_fifo(self._held.get(order.symbol, ()), made, name=name)
+        if left:
+            self._held[order.symbol] = left
         else:
-            self._cash += amount - self._commission
-            self._held[order.symbol] = (held - units, cost - _part(cost, units, held))
-        if not self._held[order.symbol][0]:
-            del self._held[order.symbol]
+            self._held.pop(order.symbol, None)
         self._fills.append(made)
         return made
 
@@ -289,7 +295,3 @@ def _reaches(order: Order, price: Decimal) -> bool:
     if terms.stop_price is not None:
         return price >= terms.stop_price if buys else price <= terms.stop_price
     return True
-
-
-def _part(cost: Decimal, units: Decimal, held: Decimal) -> Decimal:
-    return cost if units == held else to_cents(cost * units / held)

@@ -30,7 +30,7 @@ from adapters.broker.reading import BrokerReader, Pause, RoutePolicy, no_pause, 
 from interfaces.broker import Broker
 from interfaces.clock import Clock
 from interfaces.order_store import OrderStore
-from schemas.account import AccountMark
+from schemas.account import AccountMark, LotMark
 from schemas.errors import (
     AlphaShieldError,
     Conflict,
@@ -177,6 +177,13 @@ class RoutedBroker:
                 return mark
         self._connected = False
         raise UntrustworthyData(f"account {self._account} is not as told: {sentence(apart)}")
+
+    def lots(self, symbol: str) -> tuple[LotMark, ...]:
+        """Return the lots that our fills leave, first in, first out: venues need not tell any.
+
+        `UntrustworthyData` when they do not make the position that the broker tells.
+        """
+        return self._books.lots(symbol, self.account())
 
     def refresh(self, *, since: date | None = None) -> date:
         """Take in what the broker tells of orders and fills, and return its session."""

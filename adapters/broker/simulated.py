@@ -20,7 +20,7 @@ from adapters.broker.session_prices import SessionPrices
 from interfaces.broker import Posting, Settled
 from interfaces.clock import Clock
 from interfaces.market import MarketData, MarketView
-from schemas.account import AccountMark
+from schemas.account import AccountMark, LotMark
 from schemas.base import ZERO, plain
 from schemas.errors import (
     Conflict,
@@ -186,6 +186,23 @@ class SimulatedBroker:
         """Return the account valued at the last closes known at the clock's moment."""
         marked = self._marked.session if self._marked else None
         return self._mark_at(self._session if self._phase == "settled" else marked)
+
+    def lots(self, symbol: str) -> tuple[LotMark, ...]:
+        """Return the lots of a holding as the ledger has them, at the closes of `account`."""
+        if symbol not in self._state.holdings:
+            return ()
+        closes = self._closes(self._market.view(self._clock.now()))
+        return tuple(
+            LotMark(
+                lot_id=each.lot.lot_id,
+                opened=each.lot.opened,
+                quantity=each.lot.quantity,
+                cost=each.lot.cost,
+                market_value=each.value,
+            )
+            for each in self._state.lot_values(closes)
+            if each.symbol == symbol
+        )
 
     def post(
         self, kind: TransactionKind, description: str, postings: Sequence[Posting]

@@ -14,7 +14,7 @@ from adapters.clock import SimulatedClock
 from adapters.store.orders_in_memory import InMemoryOrderStore
 from interfaces.broker import Broker
 from interfaces.order_store import OrderStore
-from schemas.account import AccountMark
+from schemas.account import AccountMark, LotMark
 from schemas.errors import AlphaShieldError
 from schemas.orders import MARKET_DAY, Fill, Order, Side, Terms
 from trading.order_states import intend
@@ -60,6 +60,9 @@ class Line:
 
     def account(self) -> AccountMark:
         return self._call("account", self._inner.account)
+
+    def lots(self, symbol: str) -> tuple[LotMark, ...]:
+        return self._call("lots", lambda: self._inner.lots(symbol))
 
     def _call(self, method: str, action: Callable[[], T]) -> T:
         self.calls.append(method)

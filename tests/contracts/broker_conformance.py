@@ -246,6 +246,21 @@ class BrokerConformance:
             assert mark.equity == mark.cash + mark.market_value + mark.accrued
         assert desk.broker.account().positions == ()
 
+    def test_the_lots_of_a_holding_make_its_position(self, desk: Desk) -> None:
+        assert desk.broker.lots(desk.symbol) == ()
+        sides: tuple[tuple[Side, str], ...] = (("buy", "5"), ("buy", "3"), ("sell", "6"))
+        for side, quantity in sides:
+            desk.broker.submit(desk.intent(side, quantity))
+            desk.let_trade()
+            lots = desk.broker.lots(desk.symbol)
+            (held,) = desk.broker.account().positions
+            assert sum(lot.quantity for lot in lots) == held.quantity
+            assert sum(lot.market_value for lot in lots) == held.market_value
+            assert len({lot.lot_id for lot in lots}) == len(lots)
+            assert [lot.opened for lot in lots] == sorted(lot.opened for lot in lots)
+        assert [lot.quantity for lot in desk.broker.lots(desk.symbol)] == [2]
+        assert desk.broker.lots(desk.unknown) == ()
+
     def test_a_limit_holds_and_a_day_order_ends_with_the_session(self, desk: Desk) -> None:
         near = desk.broker.submit(desk.intent(terms=limit(desk.dear)))
         far = desk.broker.submit(desk.intent(terms=limit(desk.cheap)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,12 +20,13 @@ from interfaces.broker import Posting
 from schemas.errors import LimitBreached, UntrustworthyData
 from schemas.execution import ExecutionModel, PerShareCommission, flat_costs
 from schemas.facts import CorporateAction
-from schemas.orders import Side
+from schemas.orders import ENDED, MARKET_DAY, Order, Side, Terms
 from tests.adapters.acted import action, made, market, smooth, split, traded
 from tests.contracts.broker import SimulatedExchangeContract, replace_exchange
 from tests.trading.samples import DAYS, FREE, NYSE, SYMBOLS, Run, table
 from trading.account import CASH
 from trading.ledger import verify
+from trading.order_states import MOVES
 
 
 class TestSimulated(SimulatedExchangeContract):
@@ -162,6 +164,28 @@ def test_buy_and_hold_equals_an_independent_computation_to_the_cent_every_day() 
 
 HELD = ("AAA", "BBB", "CCC")
 RATIOS = ("2:1", "15:1", "1:10", "3:2", "21:20", "7:3")
+TERMS = st.one_of(
+    st.just(MARKET_DAY),
+    st.builds(
+        Terms,
+        order_type=st.just("limit"),
+        time_in_force=st.sampled_from(["day", "gtc", "ioc", "fok", "at_open", "at_close"]),
+        limit_price=st.decimals("20", "110", places=2),
+    ),
+    st.builds(
+        Terms,
+        order_type=st.just("stop"),
+        time_in_force=st.sampled_from(["day", "gtc"]),
+        stop_price=st.decimals("20", "110", places=2),
+    ),
+    st.builds(
+        Terms,
+        order_type=st.just("trailing_stop"),
+        time_in_force=st.just("gtc"),
+        trail_share=st.decimals("0.005", "0.05", places=3),
+    ),
+    st.builds(Terms, notional=st.decimals("1", "9000", places=2)),
+)
 ACTIONS = st.lists(
     st.tuples(
         st.integers(2, 27),
@@ -235,6 +259,8 @@ class Exchange(RuleBasedStateMachine):
         self.cash = Decimal("20000.00")
         self.units: dict[str, Decimal] = dict.fromkeys(HELD, Decimal())
         self.ticker = {name: name for name in HELD}
+        self.placed: dict[str, Order] = {}
+        self.filled: dict[str, Decimal] = {}
         self.run.begin()
         self.run.deposit("20000.00")
 
@@ -245,12 +271,21 @@ class Exchange(RuleBasedStateMachine):
         name=st.sampled_from(HELD),
         side=st.sampled_from(["buy", "buy", "sell"]),
         quantity=st.decimals("0.000001", "500", places=6),
+        terms=TERMS,
         copies=st.integers(1, 3),
     )
-    def order(self, name: str, side: Side, quantity: Decimal, copies: int) -> None:
-        order = self.run.order(self.ticker[name], side, str(quantity))
+    def order(self, name: str, side: Side, quantity: Decimal, terms: Terms, copies: int) -> None:
+        order = self.run.order(self.ticker[name], side, str(quantity), terms)
         for _ in range(copies):
             self.run.exchange.submit(order)
+        self.placed[order.client_order_id] = order
+
+    @rule(place=st.integers(0, 200))
+    def cancel(self, place: int) -> None:
+        names = list(self.placed)
+        order = self.run.exchange.order(names[place % len(names)]) if names else None
+        if order is not None and order.status not in ENDED:
+            assert self.run.exchange.cancel(order.client_order_id).status == "cancelled"
 
     @rule(amount=st.decimals("0.01", "900", places=2))
     def deposit(self, amount: Decimal) -> None:
@@ -282,6 +317,8 @@ class Exchange(RuleBasedStateMachine):
             sign = 1 if fill.side == "buy" else -1
             self.cash -= sign * fill.amount + fill.commission
             self.units[names[fill.symbol]] += sign * fill.quantity
+            before = self.filled.get(fill.client_order_id, Decimal())
+            self.filled[fill.client_order_id] = before + fill.quantity
         assert settled.mark.cash == self.cash
         assert {p.symbol: p.quantity for p in settled.mark.positions} == self.held()
         prices = {name: self.close(name) for name in HELD if self.units[name]}
@@ -340,6 +377,20 @@ class Exchange(RuleBasedStateMachine):
             assert last is not None
             value = Fraction(position.quantity) * Fraction(repr(last[1]))
             assert Fraction(position.market_value) == _round(value, 2)
+
+    @invariant()
+    def every_order_is_where_its_fills_and_its_way_have_brought_it(self) -> None:
+        for name in self.placed:
+            order = self.run.exchange.order(name)
+            assert order.filled_quantity == self.filled.get(name, 0)
+            assert order.history[-1].status == order.status
+            way = [each.status for each in order.history]
+            assert all(later in MOVES[earlier] for earlier, later in pairwise(way))
+        working = {name for name in self.placed if self.status(name) not in ENDED}
+        assert working <= {order.client_order_id for order in self.run.exchange.orders()}
+
+    def status(self, name: str) -> str:
+        return self.run.exchange.order(name).status
 
     @invariant()
     def no_cost_is_left_without_units(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from interfaces.broker import Posting
 from schemas.errors import Conflict, InvalidRequest, LimitBreached, LookAhead, NotFound
-from schemas.orders import Transition
+from schemas.orders import Terms, Transition
 from tests.trading.samples import Run
 from trading.account import CAPITAL, CASH
 from trading.ledger import verify
@@ -167,6 +167,42 @@ class SimulatedExchangeContract:
         again.exchange.restore(stored)
         assert self._another_session(again) == expected
 
+    def test_an_order_goes_on_over_sessions_and_through_a_crash(self, opened: Run) -> None:
+        far = Terms(order_type="limit", time_in_force="gtc", limit_price=Decimal("0.01"))
+        kept = opened.submit("AAA", "buy", "10", far)
+        placed = opened.session
+        assert opened.end().orders == (kept,)
+        opened.begin()
+        new = opened.submit("BBB", "buy", "1")
+        assert opened.exchange.orders() == (kept, new)
+        opened.end()
+        again = replace_exchange(opened)
+        again.exchange.restore(again.ticks)
+        again.begin()
+        assert again.exchange.orders() == (kept,)
+        assert again.exchange.submit(kept.model_copy(update=_AS_PLACED)) == kept
+        (fill,) = again.exchange.fills(since=placed)
+        assert fill.client_order_id == new.client_order_id
+        assert again.exchange.fills() == ()
+        gone = again.exchange.cancel(kept.client_order_id)
+        assert again.end().orders == (gone,)
+        again.begin()
+        assert again.exchange.order(kept.client_order_id) == gone
+
+    @pytest.mark.promise("no-duplicate-order")
+    def test_an_id_is_one_order_for_good(self, opened: Run) -> None:
+        intent = opened.order("AAA", "buy", "10")
+        opened.exchange.submit(intent)
+        (done,) = opened.end().orders
+        for _ in range(3):
+            opened = replace_exchange(opened)
+            opened.exchange.restore(opened.ticks)
+            opened.begin()
+            assert opened.exchange.submit(intent) == done
+            with pytest.raises(Conflict, match="other content"):
+                opened.exchange.submit(intent.model_copy(update={"side": "sell"}))
+            assert opened.end().fills == ()
+
     @pytest.mark.promise("ledger-balances")
     def test_every_session_is_one_sound_balanced_ledger(self, run: Run) -> None:
         self._trade(run, sessions=12)
@@ -174,7 +210,7 @@ class SimulatedExchangeContract:
         assert verify(made, tip=run.ticks[-1].ledger_hash).fault is None
         for tick in run.ticks:
             mark = tick.mark
-            assert mark.equity == mark.cash + mark.market_value
+            assert mark.equity == mark.cash + mark.market_value + mark.accrued
             assert mark.market_value == sum(p.market_value for p in mark.positions)
             assert mark.cash >= 0
 
@@ -222,6 +258,9 @@ class SimulatedExchangeContract:
         marked = run.exchange.account()
         run.submit("AAA", "sell", "1")
         return marked, run.end()
+
+
+_AS_PLACED = {"status": "intent", "status_reason": None}
 
 
 def replace_exchange(run: Run) -> Run:

@@ -226,13 +226,12 @@ class _Attempt:
         state = self.power.state
         if self.order.side == "sell" or self.power.terms.margin.allow_leverage:
             return units, ""
-        priced = self.desk.pricer.price(self.offer, units, before=self.before)
-        if priced.charge.outlay <= state.cash:
+        pricer = self.desk.pricer
+        least = pricer.affordable(self.offer, units, state.cash, before=self.before)
+        if least == units:
             return units, ""
-        least = self.desk.pricer.affordable(self.offer, units, state.cash, before=self.before)
-        return least, (
-            f"{plain(state.cash)} {state.currency} of cash at {plain(priced.price)} plus costs"
-        )
+        price = pricer.price(self.offer, max(least, self.desk.policies.step)).price
+        return least, f"{plain(state.cash)} {state.currency} of cash at {plain(price)} plus costs"
 
 
 def _pointless(order: Order, state: AccountState, priced: Priced) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 from random import Random
@@ -297,6 +297,20 @@ def sweep(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_random_orders_keep_to_every_rule_and_a_crash_changes_nothing(seed: int) -> None:
     sweep(seed)
+
+
+@pytest.mark.promise("no-look-ahead")
+@pytest.mark.parametrize("seed", range(20))
+def test_a_session_ends_the_same_whatever_bars_come_after_it(seed: int) -> None:
+    world = world_of(seed)
+    _, settled = played(world, crashes=frozenset())
+    last = 1 + seed % (SESSIONS - 1)
+    other = world_of(seed + 777).rows
+    mixed = {
+        name: [*rows[: last + 1], *other[name][last + 1 :]] for name, rows in world.rows.items()
+    }
+    _, again = played(replace(world, rows=mixed), crashes=frozenset())
+    assert again[:last] == settled[:last]
 
 
 @pytest.mark.long

@@ -13,11 +13,13 @@ import pytest
 from interfaces.broker import Posting, Settled
 from schemas.errors import Conflict, InvalidRequest, LimitBreached, NotFound
 from schemas.execution import (
+    AlmgrenChrissImpact,
     ExecutionModel,
     Financing,
     Participation,
     PerOrderCommission,
     SquareRootImpact,
+    VolumeShareSlippage,
 )
 from schemas.facts import CorporateAction
 from schemas.orders import Order, Terms
@@ -394,6 +396,7 @@ def test_a_slow_order_at_the_open_comes_too_late_for_it() -> None:
 # --- corporate actions ---
 
 
+@pytest.mark.promise("corporate-actions")
 def test_a_split_restates_resting_orders_and_their_ids_still_mean_the_same() -> None:
     run = running(FLAT, "50 50 50 50", "50 50 47 48", FLAT, actions=[split("AAA", DAYS[2], "2:1")])
     intent = run.order("AAA", "buy", "10", terms("limit", "gtc", limit_price="95"))
@@ -412,6 +415,7 @@ def test_a_split_restates_resting_orders_and_their_ids_still_mean_the_same() -> 
     assert made(run) == [(DAYS[3], "20", "47.5")]
 
 
+@pytest.mark.promise("corporate-actions")
 def test_a_ticker_change_is_followed_and_a_delisting_cancels() -> None:
     renamed = action("ticker_change", "AAA", DAYS[2], new_symbol="AAB")
     run = running(FLAT, FLAT, "90 90 90 90", FLAT, actions=[renamed])
@@ -478,6 +482,36 @@ def test_only_intents_and_denials_are_taken_and_nothing_is_cancelled_between_ses
     run.end()
     with pytest.raises(Conflict, match="within a session"):
         run.exchange.cancel(kept.client_order_id)
+
+
+@pytest.mark.parametrize("limits", [None, SHORT, RiskLimits(allow_leverage=True)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"impact": SquareRootImpact(window=2)},
+        {"impact": AlmgrenChrissImpact(window=2)},
+        {"slippage": VolumeShareSlippage()},
+        {"commission": PerOrderCommission(fee=Decimal(5))},
+    ],
+)
+def test_absurd_quantities_end_like_any_other(
+    limits: RiskLimits | None, change: dict[str, Any]
+) -> None:
+    bars = [FLAT, "101 101 101 101 1000", "99 99 99 99 1", FLAT]
+    run = running(*bars, execution=FREE.model_copy(update=change), limits=limits)
+    run.submit("AAA", "buy", "10")
+    step(run)
+    step(run)
+    for side in ("buy", "sell"):
+        for quantity, notional in (("9223372036854.775807", None), ("1", "92233720368547758.07")):
+            run.submit("AAA", side, quantity, terms(notional=notional))
+    run.submit("AAA", "buy", "0.000001", terms(notional="0.01"))
+    run.submit("AAA", "buy", "9223372036854.775807", terms("limit", limit_price="9223372036854"))
+    settled = step(run)
+    assert all(each.status_reason for each in settled.orders if each.status != "filled")
+    assert settled.mark.cash >= 0 or (limits is not None and limits.allow_leverage)
+    assert abs(settled.mark.market_value) <= 200_000
 
 
 # --- what is borrowed ---

@@ -14,6 +14,7 @@ from schemas.execution import AlmgrenChrissImpact, Impact, NoImpact, SquareRootI
 from trading.execution.bars import Daily
 
 _STEP = Decimal("1e-9")  # of the price: finer than a price has places, coarser than float noise
+_MOST = 1000.0  # of the price: beyond any sense, and well within what decimals hold exactly
 
 
 class ImpactPolicy(Protocol):
@@ -97,5 +98,5 @@ def impact_of(
     total = last * policy.share(last, daily)
     if before:
         total -= first * policy.share(first, daily)
-    share = Decimal(repr(max(total / float(units), 0.0)))
+    share = Decimal(repr(min(max(total / float(units), 0.0), _MOST)))
     return share.quantize(_STEP, rounding=ROUND_HALF_EVEN)

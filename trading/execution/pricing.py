@@ -11,13 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from schemas.base import to_cents
+from schemas.base import CENT, to_cents
 from schemas.orders import Side
 from trading.execution.bars import Daily, PastBars, SessionBar, daily_figures
 from trading.execution.commissions import UNTRADED, Traded, next_fee
 from trading.execution.costs import Charge, cut, moved
 from trading.execution.impacts import impact_of
 from trading.execution.policies import Policies
+
+_MOST_UNITS = Decimal(10**12)
+"""What money asks for is cut to so many units: no account has more, and sums stay exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ class Pricer:
         """Return the most units, up to `units`, whose amount and fee cash covers, exactly."""
         if cash <= 0:
             return Decimal()
+        # A buy never pays less than the market's price; half a cent is what rounding can give.
+        units = min(units, (cash + CENT) / offer.reference)
 
         def outlay(count: int) -> Decimal:
             return self.price(offer, count * step, before=before).charge.outlay
@@ -138,10 +143,11 @@ class Pricer:
     def units_for(self, offer: Offer, money: Decimal, *, before: Traded = UNTRADED) -> Decimal:
         """Return the units that so much money trades at the fill price, cut to what can be."""
         step = self._policies.step
-        units = cut(money / offer.reference, step)
+        units = cut(min(money / offer.reference, _MOST_UNITS), step)
         for _ in range(2):  # the price depends on the units only where impact does, and weakly
             if units:
-                units = cut(money / self.price(offer, units, before=before).price, step)
+                price = self.price(offer, units, before=before).price
+                units = cut(min(money / price, _MOST_UNITS), step)
         return units
 
 

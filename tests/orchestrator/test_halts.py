@@ -38,15 +38,22 @@ def test_a_tick_that_met_a_halt_is_refused_though_it_was_released_since() -> Non
     assert watch.halted() is None
 
 
-def test_a_halt_that_no_order_met_changes_nothing() -> None:
+def test_a_halt_in_a_tick_without_orders_changes_nothing() -> None:
+    switch = MemoryKillSwitch()
+    watch = HaltWatch(switch)
+    watch.begin()
+    switch.pull(a_halt())
+    watch.refuse()
+
+
+def test_a_halt_that_comes_after_an_order_is_met_before_the_tick_ends() -> None:
     switch = MemoryKillSwitch()
     watch = HaltWatch(switch)
     watch.begin()
     assert watch.halted() is None
     switch.pull(a_halt())
-    watch.refuse()
-    with pytest.raises(Unavailable):
-        watch.refuse_now()
+    with pytest.raises(Unavailable, match="Ada Lovelace"):
+        watch.refuse()
 
 
 def test_a_switch_that_cannot_be_asked_is_not_to_be_released() -> None:

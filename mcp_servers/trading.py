@@ -18,6 +18,13 @@ from interfaces.broker import Broker
 from interfaces.clock import Clock
 from interfaces.market import MarketData
 from mcp_servers.toolkit import READ, REMOVE, WRITE, add_tool, new_server
+from mcp_servers.trading_answers import (
+    as_limit,
+    as_placed,
+    explained,
+    lot_columns,
+    order_columns,
+)
 from mcp_servers.trading_arguments import (
     GroupArgument,
     KeyArgument,
@@ -38,7 +45,7 @@ from mcp_servers.trading_arguments import (
     read_targets,
     read_terms,
 )
-from mcp_servers.trading_desk import NO_GUARD, Desk, Guard, Wish, as_limit, as_placed
+from mcp_servers.trading_desk import NO_GUARD, Ask, Desk, Guard, Wish
 from schemas.base import MILLIONTH, plain
 from schemas.errors import BadConfiguration
 from schemas.execution import ExecutionModel
@@ -46,7 +53,9 @@ from schemas.orders import OrderType, Side, TimeInForce
 from schemas.risk import RiskLimits
 from schemas.trading import (
     AccountAnswer,
+    ExplainedTrade,
     Holdings,
+    LotsAnswer,
     ModeAnswer,
     OrderColumns,
     PlacedOrder,
@@ -101,11 +110,13 @@ def build_trading_server(
         (tools.get_mode, "Account and rules", READ),
         (tools.get_account, "Account", READ),
         (tools.get_positions, "Positions", READ),
+        (tools.get_lots, "Lots of a holding", READ),
         (tools.preview_order, "Preview an order", READ),
         (tools.place_order, "Place an order", WRITE),
         (tools.rebalance_to_weights, "Rebalance to target weights", WRITE),
         (tools.cancel_order, "Cancel an order", REMOVE),
         (tools.list_orders, "Orders of the session", READ),
+        (tools.explain_trade, "How a trade came about", READ),
     ):
         name = f"trading_{function.__name__}"
         add_tool(server, function, name=name, title=title, annotations=kind)
@@ -145,6 +156,7 @@ class _Tools:
             currency=mark.currency,
             cash=mark.cash,
             market_value=mark.market_value,
+            accrued=mark.accrued,
             equity=mark.equity,
             working_orders=working,
             positions=Holdings(
@@ -169,6 +181,15 @@ class _Tools:
             costs=tuple(position.cost for position in held),
             unrealised_gains=tuple(position.market_value - position.cost for position in held),
         )
+
+    async def get_lots(self, symbol: SymbolArgument) -> LotsAnswer:
+        """Show the lots of a holding with what they cost and would gain, oldest first, in columns.
+
+        `trading_place_order` takes their ids in `lots`, to sell those first.
+        """
+        name, broker = read_symbol(symbol), self._desk.broker
+        method = self._desk.rules.execution.lots
+        return lot_columns(name, broker.account(), broker.lots(name), method=method)
 
     async def preview_order(
         self,
@@ -198,8 +219,9 @@ class _Tools:
                 trail_share=trail_share,
             )
         )
-        book = self._desk.book([read_symbol(symbol)])
-        intent = self._desk.intent(read_symbol(symbol), side, quantity, terms=terms, book=book)
+        ask = Ask(read_symbol(symbol), side, quantity, terms)
+        book = self._desk.book([ask.symbol])
+        intent = self._desk.intent(ask, book)
         verdict = self._desk.judged(intent, book)
         if intent.symbol not in book.prices:
             return PreviewAnswer(
@@ -266,13 +288,13 @@ class _Tools:
                 lots=lots,
             )
         )
-        book = self._desk.book([read_symbol(symbol)])
-        intent = self._desk.intent(read_symbol(symbol), side, quantity, terms=terms, book=book)
         exits = read_exits(take_profit, stop_loss)
-        placed, book = self._desk.place(Wish(intent, why, client_key), book)
+        ask = Ask(read_symbol(symbol), side, quantity, terms, client_key)
+        book = self._desk.book([ask.symbol])
+        wish = Wish(self._desk.intent(ask, book), why, client_key)
         if exits:
-            placed = self._desk.with_exits(placed, exits, book, reason=why)
-        return placed
+            return self._desk.place_bracket(wish, exits, book)
+        return self._desk.place(wish, book)[0]
 
     async def rebalance_to_weights(
         self,
@@ -315,24 +337,17 @@ class _Tools:
 
     async def list_orders(self) -> OrderColumns:
         """List the orders of the session, and older ones that still work, in columns."""
-        orders = self._desk.broker.orders()
-        return OrderColumns(
-            session=self._desk.broker.session(),
-            client_order_ids=tuple(order.client_order_id for order in orders),
-            agents=tuple(order.agent for order in orders),
-            symbols=tuple(order.symbol for order in orders),
-            sides=tuple(order.side for order in orders),
-            order_types=tuple(order.terms.order_type for order in orders),
-            times_in_force=tuple(order.terms.time_in_force for order in orders),
-            quantities=tuple(order.quantity for order in orders),
-            filled_quantities=tuple(order.filled_quantity for order in orders),
-            limit_prices=tuple(order.terms.limit_price for order in orders),
-            stop_prices=tuple(order.terms.stop_price for order in orders),
-            placed_for=tuple(order.session for order in orders),
-            statuses=tuple(order.status for order in orders),
-            status_reasons=tuple(order.status_reason for order in orders),
-            reasons=tuple(order.reason for order in orders),
-        )
+        broker = self._desk.broker
+        return order_columns(broker.session(), broker.orders())
+
+    async def explain_trade(
+        self, client_order_id: Annotated[str, Field(max_length=36)]
+    ) -> ExplainedTrade:
+        """Show all that is known of one order: its terms, what the gate found, every move with its
+        cause, and every fill with each cost.
+        """
+        order = self._desk.broker.order(client_order_id)
+        return explained(order, self._desk.broker.fills(since=order.session))
 
 
 def _filling(rules: Rules, market: MarketData) -> tuple[str, ...]:

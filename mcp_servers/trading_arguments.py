@@ -113,15 +113,15 @@ def read_terms(given: OrderArguments) -> Terms:
     )
 
 
-def read_exits(take_profit: object, stop_loss: object) -> tuple[Terms, ...]:
-    """Return the terms of a bracket's exits, without the entry that they will wait for."""
+def read_exits(take_profit: object, stop_loss: object) -> dict[str, Terms]:
+    """Return the terms of a bracket's exits by argument, without the entry they will wait for."""
     limit, stop = _above_zero(take_profit, "take_profit"), _above_zero(stop_loss, "stop_loss")
-    exits: list[Terms] = []
+    exits: dict[str, Terms] = {}
     if limit is not None:
-        exits.append(Terms(order_type="limit", limit_price=limit, time_in_force="gtc"))
+        exits["take_profit"] = Terms(order_type="limit", limit_price=limit, time_in_force="gtc")
     if stop is not None:
-        exits.append(Terms(order_type="stop", stop_price=stop, time_in_force="gtc"))
-    return tuple(exits)
+        exits["stop_loss"] = Terms(order_type="stop", stop_price=stop, time_in_force="gtc")
+    return exits
 
 
 def _above_zero(given: object, name: str, step: Decimal = MILLIONTH) -> Decimal | None:

@@ -18,12 +18,13 @@ from interfaces.clock import Clock
 from interfaces.kill_switch import HaltQuestion
 from interfaces.market import MarketData
 from mcp_servers.risk_history import load_history, sessions_needed
+from mcp_servers.trading_answers import as_placed
 from mcp_servers.trading_arguments import read_quantity
 from quant.sizing import position_share
-from schemas.base import MILLIONTH, ZERO, plain, to_cents, to_micro
-from schemas.errors import InvalidRequest, NotFound
+from schemas.base import MILLIONTH, ZERO, to_cents, to_micro
+from schemas.errors import Conflict, InvalidRequest, NotFound
 from schemas.orders import Order, Side, Terms, Transition
-from schemas.trading import LimitBroken, PlacedOrder
+from schemas.trading import PlacedOrder
 from trading.breakers.watch import Watch
 from trading.costs import whole
 from trading.gate import (
@@ -47,6 +48,17 @@ class Wish:
 
     intent: OrderIntent
     reason: str
+    client_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a tool was asked to trade; the quantity may be anything at all, or not given."""
+
+    symbol: str
+    side: Side
+    quantity: object
+    terms: Terms
     client_key: str | None = None
 
 
@@ -162,8 +174,10 @@ class Desk:
         placed = self.broker.orders()
         order = self._order(wish, placed)
         name = order.client_order_id
-        if any(each.client_order_id == name for each in placed):
-            return as_placed(self.broker.submit(order), None), book  # the same call once more
+        known = next((each for each in placed if each.client_order_id == name), None)
+        if known is not None:  # the same call once more
+            return as_placed(self.broker.submit(_as_trimmed(order, known)), None), book
+        self._refuse_lots(wish.intent)
         verdict = self.judged(wish.intent, book)
         if verdict.denial is not None:
             return self._deny(order, verdict.denial, len(placed)), book.with_denial()
@@ -177,21 +191,100 @@ class Desk:
         )
         return as_placed(self.broker.submit(order), None), book.with_order(passed, order_id=name)
 
-    def intent(
-        self, symbol: str, side: Side, quantity: object, *, terms: Terms, book: Book
-    ) -> OrderIntent:
+    def place_bracket(self, wish: Wish, exits: Mapping[str, Terms], book: Book) -> PlacedOrder:
+        """Place an entry with its exits, which wait until it has filled: all of them, or none.
+
+        `exits` are named as the tool's arguments. An entry whose exit does not pass is denied with
+        it; one whose exit fails later is cancelled: it must not work unguarded.
+        """
+        placed = self.broker.orders()
+        order = self._order(wish, placed)
+        name = order.client_order_id
+        if all(each.client_order_id != name for each in placed):
+            denial = self._denied_exit(wish.intent, exits, book, name=name)
+            if denial is not None:
+                return self._deny(order, denial, len(placed))
+        entry, book = self.place(wish, book)
+        if entry.status == "denied":
+            return entry
+        ids: list[str] = []
+        for kind, terms in exits.items():
+            intent = _exit(OrderIntent(entry.symbol, entry.side, entry.quantity), terms, name)
+            try:
+                done, book = self.place(Wish(intent, wish.reason, f"{name} {kind}"), book)
+            except InvalidRequest:  # this venue takes no such order
+                self._call_off(name)
+                raise
+            if done.status in ("denied", "rejected"):
+                called_off = self._call_off(name) or entry
+                return called_off.model_copy(update={"denied": done.denied})
+            ids.append(done.client_order_id)
+        return entry.model_copy(update={"exit_ids": tuple(ids)})
+
+    def _denied_exit(
+        self, entry: OrderIntent, exits: Mapping[str, Terms], book: Book, *, name: str
+    ) -> Denial | None:
+        """Return why an exit could not be placed beside its entry; None also when the entry fails.
+
+        The entry's own denial is the better answer then.
+        """
+        verdict = self.judged(entry, book)
+        if verdict.denial is not None:
+            return None
+        after = book.with_order(verdict.intent, order_id=name)
+        for kind, terms in exits.items():
+            intent = _exit(verdict.intent, terms, name)
+            denial = _met_at_once(intent, entry, book) or self.judged(intent, after).denial
+            if denial is not None:
+                return replace(denial, message=f"its {kind}: {denial.message}")
+            after = after.with_order(intent)
+        return None
+
+    def _call_off(self, name: str) -> PlacedOrder | None:
+        with suppress(Conflict):  # it has ended already
+            return as_placed(self.broker.cancel(name), None)
+        return None
+
+    def intent(self, ask: Ask, book: Book) -> OrderIntent:
         """Return what is wanted: units as given, what a notional buys, or by the sizing rule."""
-        if quantity is not None:
+        symbol, side, terms = ask.symbol, ask.side, ask.terms
+        if ask.quantity is not None:
             if terms.notional is not None:
                 raise InvalidRequest("give either a quantity or a notional")
-            return OrderIntent(symbol, side, read_quantity(quantity), terms)
+            return OrderIntent(symbol, side, read_quantity(ask.quantity), terms)
         money = terms.notional
         if money is None:
+            known = self._known(ask)
+            if known is not None:  # asked again: by now the sizing rule would say something else
+                return OrderIntent(symbol, side, known.quantity, terms)
             money = self._sized(symbol, side, book)
         price = book.prices.get(symbol)
         units = None if price is None else whole(money / price, self.rules.execution)
         # Without a price the gate denies it, whatever its size.
         return OrderIntent(symbol, side, units or MILLIONTH, terms)
+
+    def _known(self, ask: Ask) -> Order | None:
+        if ask.client_key is None:
+            return None
+        name = keyed_order_id(self.scope, self.tick(), self.agent, key=ask.client_key)
+        found = (each for each in self.broker.orders() if each.client_order_id == name)
+        return next(found, None)
+
+    def _refuse_lots(self, intent: OrderIntent) -> None:
+        """Refuse lots that the order could not close: at the fill it would be too late to say."""
+        if not intent.terms.lots:
+            return
+        there = {
+            lot.lot_id
+            for lot in self.broker.lots(intent.symbol)
+            if (lot.quantity > 0) == (intent.side == "sell")
+        }
+        for name in intent.terms.lots:
+            if name not in there:
+                raise InvalidRequest(
+                    f"there is no lot {name[:40]!r} of {intent.symbol} that this order could "
+                    "close: trading_get_lots names those there are"
+                )
 
     def _sized(self, symbol: str, side: Side, book: Book) -> Decimal:
         sizing = self.rules.limits.sizing
@@ -212,22 +305,6 @@ class Desk:
         levels = closes[:, 0]
         levels = levels[np.isfinite(levels)]
         return levels[1:] / levels[:-1] - 1.0
-
-    def with_exits(
-        self, entry: PlacedOrder, exits: Iterable[Terms], book: Book, *, reason: str
-    ) -> PlacedOrder:
-        """Place the exits of a bracket, which wait until the entry has filled."""
-        if entry.status == "denied":
-            return entry
-        side = "sell" if entry.side == "buy" else "buy"
-        name = entry.client_order_id
-        ids: list[str] = []
-        for terms in exits:
-            waiting = terms.model_copy(update={"parent_id": name, "oco_group": name})
-            intent = OrderIntent(entry.symbol, side, entry.quantity, waiting)
-            done, book = self.place(Wish(intent, reason), book)
-            ids.append(done.client_order_id)
-        return entry.model_copy(update={"exit_ids": tuple(ids)})
 
     def group(self, name: str) -> str:
         """Return what an agent's own name for a group of orders is at the broker."""
@@ -270,23 +347,32 @@ class Desk:
         return as_placed(order, denial)
 
 
-def as_placed(order: Order, denial: Denial | None) -> PlacedOrder:
-    """Return an order as a tool answers it."""
-    return PlacedOrder(
-        client_order_id=order.client_order_id,
-        status=order.status,
-        symbol=order.symbol,
-        side=order.side,
-        quantity=order.quantity,
-        filled_quantity=order.filled_quantity,
-        status_reason=order.status_reason,
-        denied=as_limit(denial),
+def _as_trimmed(order: Order, known: Order) -> Order:
+    """Return an order that is sent again, cut as a rule cut it the first time."""
+    if "trimmed by rule" not in (known.gate or "") or known.quantity >= order.quantity:
+        return order
+    notional = known.terms.notional
+    terms = (
+        order.terms if notional is None else order.terms.model_copy(update={"notional": notional})
     )
+    return order.model_copy(update={"quantity": known.quantity, "terms": terms})
 
 
-def as_limit(denial: Denial | None) -> LimitBroken | None:
-    """Return a denial as a tool answers it."""
-    if denial is None:
+def _exit(entry: OrderIntent, terms: Terms, name: str) -> OrderIntent:
+    """Return an exit of a bracket: the other way, for all units of the entry of that id."""
+    side = "sell" if entry.side == "buy" else "buy"
+    waiting = terms.model_copy(update={"parent_id": name, "oco_group": name})
+    return OrderIntent(entry.symbol, side, entry.quantity, waiting)
+
+
+def _met_at_once(leaves: OrderIntent, entry: OrderIntent, book: Book) -> Denial | None:
+    """Deny a take-profit on the wrong side of the entry's price; the gate knows of stops."""
+    wanted = leaves.terms.limit_price
+    if wanted is None:
         return None
-    excess = None if denial.excess is None else plain(denial.excess)
-    return LimitBroken(limit=denial.limit, message=denial.message, excess=excess)
+    price = entry.terms.limit_price or entry.terms.stop_price or book.prices[entry.symbol]
+    if wanted > price if entry.side == "buy" else wanted < price:
+        return None
+    away = "above" if entry.side == "buy" else "below"
+    message = f"of a {entry.side} it lies {away} its price; this one would be met at once"
+    return Denial("terms", message)

@@ -32,7 +32,7 @@ from interfaces.clock import MovableClock
 from interfaces.memory import MemoryJournal
 from interfaces.model import ToolCall, ToolResult, ToolSession
 from orchestrator.canary_horizon import twins
-from orchestrator.canary_probes import borrower, probes
+from orchestrator.canary_probes import EVE_KEY, borrower, probes
 from orchestrator.probe import Probe
 from orchestrator.simulation import PAST_CLOSE
 from schemas.canaries import Canary, CanaryName, CanaryReport
@@ -192,7 +192,7 @@ async def _eve(stage: Stage, bait: Bait) -> Tick:
         (Posting("assets:cash", _CAPITAL), Posting("equity:capital", -_CAPITAL)),
     )
     order = {"symbol": bait.listed, "side": "buy", "quantity": "10", "reason": "canary"}
-    await _call(stage, "trading_place_order", order)
+    await _call(stage, "trading_place_order", {**order, "client_key": EVE_KEY})
     await _call(stage, "memory_remember", {"text": "noted the session before"})
     pending = stage.memories.take_pending()
     stage.clock.move_to(stage.calendar.closes_at(eve) + PAST_CLOSE)

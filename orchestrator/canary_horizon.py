@@ -42,6 +42,7 @@ def twins(bait: Bait, name: str) -> tuple[Probe, ...]:
         _probe("prices_get_macro_series", series=name),
         _probe("prices_get_universe", universe=name.lower()),
         _probe("trading_preview_order", **order),
+        _probe("trading_get_lots", symbol=name),
         _probe("trading_place_order", **order, reason="canary"),
         _probe(
             "trading_rebalance_to_weights",

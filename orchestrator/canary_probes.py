@@ -13,6 +13,10 @@ from orchestrator.canary_horizon import of_horizon, twins
 from orchestrator.probe import FAR, FIELDS, HUGE, Probe
 from schemas.base import plain
 from schemas.loan import BorrowerDocument, BorrowerFile, LoanApplication, Transaction
+from trading.orders import keyed_order_id
+
+EVE_KEY = "eve"
+"""The client's key of the order placed in the session before."""
 
 
 def probes(bait: Bait) -> tuple[Probe, ...]:
@@ -114,7 +118,21 @@ def _session(bait: Bait) -> Iterator[Probe]:
     order = {"symbol": bait.listed, "side": "buy", "quantity": "1"}
     yield probe("trading_get_mode", shows="simulation")
     yield probe("trading_preview_order", **order, shows=close)
+    low, high = plain(bait.last_close * 4 / 5), plain(bait.last_close * 5 / 4)
+    kinds = (
+        {"order_type": "limit", "limit_price": low},
+        {"order_type": "stop", "stop_price": high},
+        {"order_type": "stop_limit", "stop_price": high, "limit_price": high},
+        {"order_type": "trailing_stop", "trail_share": "0.1"},
+        {"time_in_force": "at_close"},
+    )
+    for kind in kinds:
+        yield probe("trading_preview_order", **order, **kind, shows=close)
     yield probe("trading_place_order", **order, reason="canary", shows="accepted")
+    money = {"symbol": bait.listed, "side": "buy", "notional": "100"}
+    yield probe("trading_place_order", **money, reason="canary", shows="accepted")
+    bracket = {**order, **kinds[0], "take_profit": high, "stop_loss": plain(bait.last_close / 2)}
+    yield probe("trading_place_order", **bracket, reason="canary", shows="exit_ids")
     yield probe(
         "trading_rebalance_to_weights",
         weights={bait.listed: "0.5"},
@@ -123,7 +141,15 @@ def _session(bait: Bait) -> Iterator[Probe]:
     )
     yield probe("trading_get_account", shows=bait.listed)
     yield probe("trading_get_positions", shows=close)
+    yield probe("trading_get_lots", symbol=bait.listed, shows=eve)
     yield probe("trading_list_orders", shows=bait.listed)
+    yield probe("trading_explain_trade", client_order_id=eve_order_id(bait), shows="commissions")
+
+
+def eve_order_id(bait: Bait) -> str:
+    """Return the id of the order that the rehearsal fills in the session before, under its key."""
+    eve = bait.calendar.previous(bait.session).toordinal()
+    return keyed_order_id("canaries", eve, "alpha_trading", key=EVE_KEY)
 
 
 def borrower(bait: Bait) -> BorrowerFile:

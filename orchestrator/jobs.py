@@ -127,6 +127,14 @@ def _refuse_unmaskable(request: SimulationRequest) -> None:
             "a commission per share cannot be masked, as it tells what a share is: leave `mask` "
             "out, or give the commission in basis points"
         )
+    for limits in (request.limits, *request.strategy_limits.values()):
+        if limits.max_order_quantity is not None or any(
+            rule.measure == "order_quantity" for rule in limits.rules
+        ):
+            raise InvalidRequest(
+                "a limit on an order's units cannot be masked, as a masked unit is several real "
+                "ones: leave `mask` out, or limit an order's value or share instead"
+            )
 
 
 def for_model(request: SimulationRequest, model: str) -> SimulationRequest:

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from schemas.base import Instant, Message, Money, Price, Quantity, Symbol, plain
-from schemas.execution import ExecutionModel, LotMethod
-from schemas.orders import OrderStatus, OrderType, Side, TimeInForce
+from schemas.base import Instant, Message, Money, Price, Quantity, Symbol, Weight, plain
+from schemas.execution import ExecutionModel, FillConvention, LotMethod
+from schemas.orders import Cause, OrderStatus, OrderType, Side, TimeInForce
 from schemas.risk import RiskLimits
 
 TradingMode = Literal["simulation", "shadow", "paper", "live"]
@@ -71,13 +71,14 @@ class Holdings(Message):
 
 
 class AccountAnswer(Message):
-    """The account; equity = cash + market value."""
+    """The account; equity = cash + market value + accrued."""
 
     session: date = Field(description="the session orders are placed for")
     marked_at: date | None = Field(description="the session of the closes; None before the first")
     currency: str
     cash: Money
     market_value: Money
+    accrued: Money = Field(description="dividends due and not paid yet, less what is owed")
     equity: Money
     working_orders: int = Field(ge=0)
     positions: Holdings
@@ -103,6 +104,7 @@ class LotsAnswer(Message):
     symbol: Symbol
     method: LotMethod
     marked_at: date | None
+    currency: str
     lots: Texts
     opened: tuple[date, ...] = Field(description="the session that opened each")
     quantities: Numbers = Field(description="negative: short")
@@ -168,6 +170,59 @@ class OrderColumns(Message):
     statuses: tuple[OrderStatus, ...]
     status_reasons: tuple[str | None, ...]
     reasons: Texts
+
+
+class ExplainedMoves(Message):
+    """Every move of an order, in order; columns of equal length."""
+
+    at: tuple[Instant, ...]
+    statuses: tuple[OrderStatus, ...]
+    causes: tuple[Cause, ...]
+    reasons: tuple[str | None, ...]
+
+
+class ExplainedFills(Message):
+    """The fills of an order, in order; columns of equal length."""
+
+    sessions: tuple[date, ...]
+    quantities: Numbers
+    conventions: tuple[FillConvention, ...] = Field(description="which price it was filled at")
+    reference_prices: Numbers = Field(description="the market's, before spread and slippage")
+    prices: Numbers
+    amounts: Amounts
+    commissions: Amounts
+    spread_costs: Amounts = Field(description="these three are parts of the amount")
+    slippage_costs: Amounts
+    impact_costs: Amounts
+    realised_gains: OptionalNumbers = Field(description="where it closed lots, commission taken")
+
+
+class ExplainedTrade(Message):
+    """All that the account's broker tells of one order: terms, gate, moves, fills with costs."""
+
+    client_order_id: str
+    agent: str
+    session: date = Field(description="the session it was placed for")
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    filled_quantity: Quantity
+    order_type: OrderType
+    time_in_force: TimeInForce
+    notional: Money | None
+    limit_price: Price | None
+    stop_price: Price | None
+    trail_amount: Price | None
+    trail_share: Weight | None
+    parent_id: str | None = Field(description="of a bracket's exit: the entry")
+    oco_group: str | None
+    lots: Texts
+    reason: str
+    gate: str | None = Field(description="what the gate found: the nearest limit, a trim")
+    status: OrderStatus
+    status_reason: str | None
+    moves: ExplainedMoves
+    fills: ExplainedFills
 
 
 class SkippedSymbol(Message):

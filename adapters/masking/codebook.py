@@ -110,18 +110,20 @@ def _twins(years: tuple[int, int]) -> list[int]:
     """Return the shifts under which each of these years meets one with the same calendar.
 
     No year that real prose or prices may speak of is hit, so that a real date is never mistaken for
-    a masked one. A whole cycle of the calendar is always among them.
+    a masked one. Where no other is left it is a whole cycle of the calendar.
     """
     first, last = years
     width = max(last, PROSE_YEARS[1]) - min(first, PROSE_YEARS[0])
     far = _CYCLE * (1 + width // _CYCLE)
-    return [
+    found = [
         shift
         for shift in range(-far, far + 1)
         if abs(shift) > width
         and first + shift >= _EARLIEST
         and all(_kind(year) == _kind(year + shift) for year in range(first, last + 1))
     ]
+    # By whole centuries a year of two digits would stay as it was.
+    return [shift for shift in found if shift % 100] or found
 
 
 def _kind(year: int) -> tuple[int, bool]:

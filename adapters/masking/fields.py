@@ -65,6 +65,23 @@ _QUESTION = _fields(
     symbol="symbols", plain="method lookback cap risk_aversion slices reads seed choose"
 )
 _LIMIT = _fields(plain="limit", ours="message", excess="excess")
+_LIMITS: Fields = {
+    "sectors": BySymbol("plain"),
+    "rules": _fields(
+        symbol="symbols",
+        text="description",
+        plain="id when action measure max min sectors sides agents",
+    ),
+    **_fields(
+        symbol="restricted",
+        plain="max_position_share max_positions max_sector_share max_gross_share max_net_share "
+        "min_cash_share correlation tail max_order_share max_order_value max_order_quantity "
+        "price_collar max_price_age_sessions max_volume_share max_orders_per_session "
+        "max_orders_per_minute max_day_loss max_drawdown market_hours allow_short allow_leverage "
+        "initial_margin_share halted sizing breakers",
+    ),
+}
+"""Of a masked run: one whose limits count units is refused before it begins."""
 _ORDER = _fields(symbol="symbol", plain="side", quantity="quantity")
 _TERMS = _fields(
     plain="order_type time_in_force notional trail_share",
@@ -219,7 +236,10 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "trading_get_mode": Tool(
             {},
             _fields(
-                date="as_of session", plain="mode currency halted limits execution", ours="rules"
+                {"limits": _LIMITS},
+                date="as_of session",
+                plain="mode currency halted execution",
+                ours="rules",
             ),
         ),
         "trading_get_account": Tool(
@@ -231,7 +251,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                     )
                 },
                 date="session marked_at",
-                plain="currency cash market_value equity working_orders",
+                plain="currency cash market_value accrued equity working_orders",
             ),
         ),
         "trading_get_positions": Tool(
@@ -242,6 +262,16 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
                 quantity="quantities",
                 price="prices",
                 plain="currency market_values weights costs unrealised_gains",
+            ),
+        ),
+        "trading_get_lots": Tool(
+            _fields(symbol="symbol"),
+            _fields(
+                symbol="symbol",
+                date="marked_at opened",
+                lot="lots",
+                quantity="quantities",
+                plain="method currency costs unrealised_gains",
             ),
         ),
         "trading_preview_order": Tool(
@@ -278,6 +308,31 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             ),
         ),
         "trading_cancel_order": Tool(_fields(plain="client_order_id"), _PLACED),
+        "trading_explain_trade": Tool(
+            _fields(plain="client_order_id"),
+            {
+                **_ORDER,
+                **_TERMS,
+                **_fields(
+                    {
+                        "moves": _fields(date="at", plain="statuses causes", ours="reasons"),
+                        "fills": _fields(
+                            date="sessions",
+                            quantity="quantities",
+                            price="reference_prices prices",
+                            plain="conventions amounts commissions spread_costs slippage_costs "
+                            "impact_costs realised_gains",
+                        ),
+                    },
+                    date="session",
+                    quantity="filled_quantity",
+                    lot="lots",
+                    text="reason",
+                    ours="gate status_reason",
+                    plain="client_order_id agent parent_id oco_group status",
+                ),
+            },
+        ),
         "trading_list_orders": Tool(
             {},
             _fields(

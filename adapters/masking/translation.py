@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any, cast
@@ -19,12 +19,36 @@ from schemas.base import plain
 from schemas.errors import BadConfiguration
 
 _DAY = re.compile(r"\s*(\d{4})(?=-\d{2})")
-_SOLD = re.compile(
-    r"(?<=selling )(?P<asked>[\d.]+)(?= )|(?<=exceeds the )(?P<held>[\d.]+)(?= held)"
-    r"|(?<=working sells by )(?P<over>[\d.]+)(?=;)"
+_LOT = re.compile(r"(\d{4})(\d{2})(\d{2}-\d+)")
+_SAID: Mapping[bool, tuple[str, ...]] = {
+    False: (  # the gate's units, then those of the exchange and of the order path
+        "selling # ",
+        "exceeds the # held",
+        "working sells by #;",
+        "only # of ",
+        " of # units fit",
+        "cut from # to ",
+        " to #: ",
+        ": # held",
+        "cut to the # that its parent",
+        "# units filled became known",
+    ),
+    True: (  # prices
+        " was #, its limit",
+        "its limit is #",
+        "its limit of # was",
+        "its stop of # was",
+        "trailed to #, was",
+        "of cash at # plus costs",
+    ),
+}
+"""Where units (False) and prices (True) of the instrument stand in our own sentences: at `#`."""
+_NAMED = re.compile(
+    r"(?<=no returns of )\S+(?= are known)|\S+(?= with what moves with it)"
+    r"|\S+(?= is held but has no price)"
 )
-"""The units in a sentence of the risk gate."""
-_UNITS = {"quantity", "allow_short"}
+"""Symbols in our own sentences that need not be those asked about."""
+_UNITS = {"quantity", "allow_short", "max_order_quantity"}
 _IN_COLUMNS = {"price", "quantity", "ours"}
 _EXACT_DIGITS = 120
 """More than any number of the trading tools can have, times the largest factor."""
@@ -149,8 +173,11 @@ class _Translation(ABC):
 
     def _lot(self, value: str) -> str:
         """Return a lot's id, YYYYMMDD-N, of the other time."""
-        day = self.date(f"{value[:4]}-{value[4:6]}")
-        return f"{day[:4]}{value[4:]}"
+        found = _LOT.fullmatch(value)
+        if found is None:
+            return value
+        year, month, rest = found.groups()
+        return self.date(f"{year}-{month}")[:4] + month + rest
 
     def _number(self, value: Any, ticker: str | None, *, price: bool) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -221,8 +248,13 @@ class Masking(_Translation):
     def ours(self, value: str, ticker: str | None) -> str:
         """Return a sentence of ours; its amounts are no years, its units are the instrument's."""
         if ticker is not None:
-            value = _SOLD.sub(lambda found: self._number(found.group(), ticker, price=False), value)
-        return self._prose.mask(value, also=self._spoken, years=False)
+            for price, said in _SENTENCES.items():
+                value = said.sub(
+                    lambda found, price=price: self._number(found.group(), ticker, price=price),
+                    value,
+                )
+        also = self._spoken.union(_NAMED.findall(value))
+        return self._prose.mask(value, also=also, years=False)
 
     @contextmanager
     def quoting(self, spoken: set[str]) -> Generator[None]:
@@ -269,6 +301,18 @@ class Unmasking(_Translation):
     def ours(self, value: str, ticker: str | None) -> str:  # noqa: ARG002  # no model writes ours
         """Return the text with its names, tickers and dates."""
         return self.text(value)
+
+
+def _places(sentences: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern of the numbers that stand at the `#` of one of these."""
+    found: list[str] = []
+    for sentence in sentences:
+        before, after = map(re.escape, sentence.split("#"))
+        found.append(rf"(?<![\d.])(?<={before})\d+(?:\.\d+)?(?={after})(?!\.?\d)")
+    return re.compile("|".join(found))
+
+
+_SENTENCES = {price: _places(sentences) for price, sentences in _SAID.items()}
 
 
 def _parsed(value: str) -> JsonValue:

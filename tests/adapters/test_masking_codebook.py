@@ -35,7 +35,7 @@ from schemas.agents import TradingDecision
 from schemas.base import plain
 from schemas.errors import BadConfiguration
 from tests.adapters.market_worlds import NYSE, World, action, listing
-from tests.mcp_servers.test_trading import Desk
+from tests.mcp_servers.desks import Desk
 
 TICKERS = st.from_regex(r"[A-Z][A-Z0-9.-]{0,9}", fullmatch=True)
 KEYS = st.text("0123456789abcdef", min_size=64, max_size=64)

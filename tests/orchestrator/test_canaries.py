@@ -108,7 +108,7 @@ def offered(system: System, bait: Bait) -> dict[str, set[str]]:
     """The arguments of every tool that a run has, by the tool's name."""
     request = lending(application=borrower(bait))
     ports = run_ports(system, request, run_key="k", bait=bait)
-    servers = worker._servers(system, request, ports, "k")
+    servers = worker._servers(system, request, ports, run_key="k")
     tools = [tool for server in servers.values() for tool in asyncio.run(server.list_tools())]
     return {tool.name: set(tool.input_schema["properties"]) for tool in tools}
 
@@ -427,15 +427,18 @@ class MarksEarly(SimulatedBroker):
 class FillsAtTheLastClose(SimulatedBroker):
     """Fills at the price everybody knew already."""
 
-    def _references(self, view: MarketView, session: date) -> Any:
-        real = super()._references(view, session)
+    def settle(self) -> None:
+        prices = self._prices
+        assert prices is not None
+        real = prices.bar
 
-        def reference(symbol: str) -> Any:
-            found = real(symbol)
-            close = view.bars(symbol, lookback=2).close[0]
-            return replace(found, price=type(found.price)(repr(float(close))))
+        def bar(symbol: str) -> Any:
+            found, before = real(symbol), prices.last_closes([symbol])
+            last = before.get(symbol)
+            return found if found is None or last is None else replace(found, open=last, close=last)
 
-        return reference
+        prices.bar = bar
+        super().settle()
 
 
 def _shifted(clock: Any) -> SimulatedClock:

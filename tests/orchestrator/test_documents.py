@@ -110,7 +110,7 @@ def asked(system: System, on: date, **arguments: Any) -> list[str]:
     ports.clock.move_to(at_open(on))
 
     async def ask() -> Any:
-        async with open_tools(worker._servers(system, request, ports, "k")) as tools:
+        async with open_tools(worker._servers(system, request, ports, run_key="k")) as tools:
             call = ToolCall(call_id="1", tool="search_news", arguments=arguments)
             return (await tools.call(call)).structured
 

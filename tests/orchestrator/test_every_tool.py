@@ -42,6 +42,14 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "tags": st.just(["lesson"]),
     **dict.fromkeys(("reason", "client_key", "client_order_id"), st.just("because")),
     "quantity": st.sampled_from(["1", "2.5", "100000"]),
+    "notional": st.sampled_from(["50", "999.99"]),
+    **dict.fromkeys(
+        ("limit_price", "stop_price", "take_profit", "stop_loss", "trail_amount"),
+        st.sampled_from(["5", "19.5", "50", "75.25"]),
+    ),
+    "trail_share": st.sampled_from(["0.05", "0.4"]),
+    "oco_group": st.sampled_from(["either", "or"]),
+    "lots": st.lists(st.sampled_from(["20200611-1", "20200611-2", "none"]), max_size=2),
     "min_order": st.sampled_from(["0", "100"]),
     "limit": st.integers(1, 50),
     "quantum symbols": baskets,
@@ -79,7 +87,7 @@ def schemas(system: System) -> Schemas:
     with bait_for(system.catalog.open("bundled").info(), date(2020, 1, 29)) as bait:
         request = lending(application=borrower(bait))
         ports = run_ports(system, request, run_key="k", bait=bait)
-        servers = worker._servers(system, request, ports, "k").values()
+        servers = worker._servers(system, request, ports, run_key="k").values()
     tools = [tool for server in servers for tool in asyncio.run(server.list_tools())]
     return Schemas({tool.name: tool.input_schema for tool in tools})
 
@@ -106,7 +114,39 @@ def strategy(tool: str, name: str, schema: Mapping[str, Any]) -> st.SearchStrate
     return ARGUMENTS.get(f"{tool.partition('_')[0]} {name}", ARGUMENTS.get(name))
 
 
+ORDERS: tuple[dict[str, Any], ...] = (
+    {"quantity": "3"},
+    {"notional": "400"},
+    {"quantity": "2", "order_type": "limit", "limit_price": "18", "time_in_force": "gtc"},
+    {"quantity": "2", "order_type": "stop", "stop_price": "25"},
+    {"quantity": "2", "order_type": "stop_limit", "stop_price": "25", "limit_price": "26"},
+    {"quantity": "2", "order_type": "trailing_stop", "trail_share": "0.1", "oco_group": "or"},
+    {"quantity": "2", "time_in_force": "at_close"},
+)
+"""Orders of every kind that are in themselves sound: most that are drawn at random are not."""
+
+
+def orders_of(schema: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return sound orders of names that may be traded; with exits where the tool takes them."""
+    named = st.fixed_dictionaries(
+        {"symbol": traded, "side": st.sampled_from(["buy", "sell"]), "reason": st.just("because")},
+        optional={"take_profit": st.just("60"), "stop_loss": st.just("12")},
+    )
+    return st.builds(
+        lambda name, order: {k: v for k, v in (name | order).items() if k in schema["properties"]},
+        named,
+        st.sampled_from(ORDERS),
+    )
+
+
 def arguments_of(tool: str, schema: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    if "order_type" in schema["properties"]:
+        return st.one_of(orders_of(schema), any_of(tool, schema))
+    return any_of(tool, schema)
+
+
+def any_of(tool: str, schema: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return whatever the schema lets one ask."""
     found = {name: strategy(tool, name, each) for name, each in schema["properties"].items()}
     needed = set(schema.get("required", ()))
     return st.fixed_dictionaries(

@@ -92,6 +92,9 @@ def content(ticks: tuple[Tick, ...]) -> list[dict[str, Any]]:
     for tick in ticks:
         for order in tick.orders:
             order_ids[order.client_order_id] = f"order {len(order_ids)}"
+        order_ids |= {
+            fill.fill_id: f"a fill of {order_ids[fill.client_order_id]}" for fill in tick.fills
+        }
 
     def strip(value: Any) -> Any:
         if isinstance(value, dict):

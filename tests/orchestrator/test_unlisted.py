@@ -39,6 +39,40 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("memory_remember", {"text": "a thought", "symbols": ["?"]}),
     ("memory_recall", {"query": "?"}),
     ("trading_preview_order", {"symbol": "?", "side": "buy", "quantity": "1"}),
+    ("trading_get_lots", {"symbol": "?"}),
+    ("trading_place_order", {"symbol": "?", "side": "buy", "notional": "9", "reason": "x"}),
+    (
+        "trading_place_order",
+        {
+            "symbol": "?",
+            "side": "buy",
+            "quantity": "1",
+            "reason": "x",
+            "take_profit": "9",
+            "stop_loss": "1",
+        },
+    ),
+    (
+        "trading_place_order",
+        {
+            "symbol": "?",
+            "side": "buy",
+            "quantity": "1",
+            "reason": "x",
+            "order_type": "limit",
+            "limit_price": "1",
+        },
+    ),
+    (
+        "trading_place_order",
+        {
+            "symbol": "?",
+            "side": "sell",
+            "quantity": "1",
+            "reason": "x",
+            "lots": ["20200128-1"],
+        },
+    ),
     ("trading_place_order", {"symbol": "?", "side": "buy", "quantity": "1", "reason": "x"}),
     ("trading_place_order", {"symbol": "?", "side": "sell", "quantity": "1", "reason": "x"}),
     ("trading_rebalance_to_weights", {"weights": {"?": "0.5"}, "reason": "x"}),
@@ -62,7 +96,7 @@ async def _answers(system: System, symbol: str) -> list[str]:
     ports.clock.move_to(NYSE.opens_at(TODAY))
     ports.exchange.begin(0, TODAY)
     answers: list[str] = []
-    async with open_tools(worker._servers(made, request, ports, "k")) as tools:
+    async with open_tools(worker._servers(made, request, ports, run_key="k")) as tools:
         for n, (tool, arguments) in enumerate(CALLS):
             asked = json.loads(json.dumps(arguments).replace("?", symbol))
             result = await tools.call(ToolCall(call_id=str(n), tool=tool, arguments=asked))
@@ -89,7 +123,7 @@ def test_no_tool_tells_a_symbol_to_come_from_one_that_never_was(
 def test_every_tool_that_takes_a_name_is_asked(system: System) -> None:
     request = lending(data="made", universe=None)
     ports = run_ports(Overheard.on(system, market()), request, run_key="k")
-    servers = worker._servers(system, request, ports, "k")
+    servers = worker._servers(system, request, ports, run_key="k")
     assert set(servers) == {"prices", "search", "memory", "trading", "quantum", "lending"}
     tools = [tool for server in servers.values() for tool in asyncio.run(server.list_tools())]
     naming = {tool.name for tool in tools if NAMING & tool.input_schema["properties"].keys()}

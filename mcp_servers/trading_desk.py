@@ -26,7 +26,7 @@ from schemas.errors import Conflict, InvalidRequest, NotFound
 from schemas.orders import Order, Side, Terms, Transition
 from schemas.trading import PlacedOrder
 from trading.breakers.watch import Watch
-from trading.costs import whole
+from trading.execution.costs import whole
 from trading.gate import (
     Book,
     Denial,

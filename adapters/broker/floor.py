@@ -53,15 +53,21 @@ class Floor:
         """
         halted = frozenset(suspended)
         waiting = self._in_turn(self._orders.working(), halted)
-        while waiting:
-            name, met = waiting.pop(0)
+        missed: list[tuple[str, Met]] = []
+        while waiting or missed:
+            # What missed its bar ends with the session, when all that fills has filled.
+            is_over = not waiting
+            name, met = (missed if is_over else waiting).pop(0)
             one = self._orders.standing(name)
             if one.order.status not in WORKING:
                 continue
             if isinstance(met, Meeting):
                 self._fill(one, met, account(), book_fill)
-            else:
+            elif is_over:
                 self._miss(one, met, suspended=one.order.symbol in halted)
+            else:
+                missed.append((name, met))
+                continue
             order = self._orders.standing(name).order
             both = order.terms.oco_group in self._unclear
             woken = self._orders.settle_ties(order, self._at, both=both)

@@ -61,6 +61,14 @@ def test_of_stop_and_target_inside_one_bar_the_worse_is_taken_and_said() -> None
     assert "the worse for the account was taken" in str(now(run, up).status_reason)
 
 
+def test_an_order_of_a_group_expires_only_when_no_other_has_filled() -> None:
+    run = running("100 101 99 100", FLAT)
+    low = run.submit("AAA", "buy", "10", terms("limit", limit_price="60", oco_group="either"))
+    high = run.submit("AAA", "buy", "10", terms(oco_group="either"))
+    step(run)
+    assert [now(run, each).status for each in (low, high)] == ["cancelled", "filled"]
+
+
 def test_what_the_open_decides_comes_before_what_the_bar_may_hold() -> None:
     run = running("100 101 99 100", "112 113 90 95", FLAT)
     _, down, up = bracket(run, stop="95", target="108")

@@ -36,7 +36,7 @@ def problem(answer: Any) -> tuple[int, str]:
         ({"start_date": "2020-01-04", "end_date": "2020-01-05"}, "has no session of XNYS"),
         ({"start_date": "2020-12-25", "end_date": "2020-12-25"}, "has no session of XNYS"),
         ({"start_date": "2024-01-02", "end_date": "2024-02-01"}, "does not cover"),
-        ({"mask": True, "costs": {"fractional": False}}, "whole units cannot be masked"),
+        ({"mask": True, "execution": {"fractional": False}}, "whole units cannot be masked"),
         ({"mode": "loan"}, "loan mode needs an application"),
         ({"cash": "0"}, "cash: Input should be greater than 0"),
         ({"cash": "1.001"}, "cash: has more than 2 decimal places"),

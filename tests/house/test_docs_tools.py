@@ -50,6 +50,8 @@ def parse(words: list[str]) -> None:
         if not isinstance(command, TyperGroup):
             return
         words = [*context._protected_args, *context.args]
+        if not words and command.invoke_without_command:  # a group that says something by itself
+            return
         _, command, _ = command.resolve_command(context, words)
 
 

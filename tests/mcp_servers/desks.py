@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from typing import Any
 
 import anyio
@@ -13,7 +14,7 @@ from mcp_servers.trading import build_trading_server
 from mcp_servers.trading_desk import NO_GUARD, Guard
 from schemas.execution import ExecutionModel
 from schemas.risk import RiskLimits
-from tests.trading.samples import Run
+from tests.trading.samples import DAYS, Run
 
 Call = Callable[..., Awaitable[Any]]
 ORDER = {"symbol": "AAA", "side": "buy", "quantity": "10", "reason": "cheap"}
@@ -31,9 +32,10 @@ class Desk:
         execution: ExecutionModel | None = None,
         guard: Guard = NO_GUARD,
         first: int = 1,
+        sessions: Sequence[date] = DAYS,
     ) -> None:
         self.limits = limits or RiskLimits()
-        self.run = Run(market, execution, limits=self.limits, first=first)
+        self.run = Run(market, execution, limits=self.limits, first=first, sessions=sessions)
         self.run.begin()
         self.run.deposit(cash)
         self.guard = guard

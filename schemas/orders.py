@@ -77,6 +77,11 @@ class Terms(Message):
     oco_group: str | None = Field(
         default=None, max_length=36, description="one of the group fills, the others are cancelled"
     )
+    after_sells: bool = Field(
+        default=False,
+        description="set by the gate: a buy that is within the limits only once the sells placed "
+        "before it have filled; it is cancelled when they do not",
+    )
     lots: tuple[str, ...] = Field(
         default=(), max_length=100, description="specific lots to close, in this order"
     )

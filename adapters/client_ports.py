@@ -29,6 +29,9 @@ from schemas.errors import Conflict, NotFound
 from schemas.execution import ExecutionModel
 from schemas.loan import BorrowerFile
 from schemas.risk import RiskLimits
+from trading.breakers.marks import mark_of
+from trading.breakers.watch import Watch, watch_of
+from trading.gate import EquityHistory, equity_history
 
 PRACTICE_CASH = Decimal("100000.00")
 TENANT = "local"
@@ -47,6 +50,10 @@ class ClientPorts:
     borrower: BorrowerFile | None
     execution: ExecutionModel
     limits: RiskLimits
+    watch: Watch
+    """The account's circuit breakers as they stand."""
+    equity: EquityHistory
+    """What losses and drawdowns are measured from."""
     scope: str
 
 
@@ -68,6 +75,7 @@ def ports_of_now(
         run_key="practice",
         currency=market.info().currency,
         execution=execution,
+        limits=limits,
     )
     broker.begin(0, calendar.on_or_after(clock.now().date() + timedelta(days=1)))
     broker.post(
@@ -85,6 +93,8 @@ def ports_of_now(
         borrower=None,
         execution=execution,
         limits=limits,
+        watch=Watch(limits.breakers),
+        equity=EquityHistory(previous=PRACTICE_CASH, peak=PRACTICE_CASH),
         scope="practice",
     )
 
@@ -111,6 +121,7 @@ def ports_of_run(
     if not committed:
         raise Conflict(f"run '{run_id}' has not finished a session yet")
     request, market = job.request, catalog.open(job.request.data)
+    limits, marks = request.limits_for(run.model), tuple(map(mark_of, committed))
     sessions = calendar(market.info().calendar)
     following = sessions.on_or_after(committed[-1].session + timedelta(days=1))
     clock = SimulatedClock(sessions.opens_at(following))
@@ -120,6 +131,7 @@ def ports_of_run(
         run_key=run.run_key,
         currency=market.info().currency,
         execution=request.execution,
+        limits=limits,
     )
     broker.restore(committed)
     broker.begin(committed[-1].n + 1, following)
@@ -135,6 +147,8 @@ def ports_of_run(
         memories=memories,
         borrower=request.application,
         execution=request.execution,
-        limits=request.limits_for(run.model),
+        limits=limits,
+        watch=watch_of(limits.breakers, marks),
+        equity=equity_history(marks),
         scope=run.run_key,
     )

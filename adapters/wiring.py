@@ -183,6 +183,7 @@ def run_ports(
             run_key=run_key,
             currency=info.currency,
             execution=request.execution,
+            limits=request.limits,
         ),
         memories=RunMemoryBook(system.embedder),
         documents=JoinedDocuments(shelf, market),

@@ -55,7 +55,7 @@ def _trading(system: System, ports: ClientPorts) -> MCPServer:
         tick=lambda: ports.broker.session().toordinal(),
         agent=AGENT,
         mode="simulation",
-        guard=Guard(system.kill_switch, calendar=ports.calendar),
+        guard=Guard(system.kill_switch, lambda: ports.watch, lambda: ports.equity, ports.calendar),
     )
 
 

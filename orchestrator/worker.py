@@ -287,6 +287,7 @@ class Worker:
         """Build everything one run is made of, on its own clock and account."""
         system, request, market = self._system, job.request, self._market(job)
         require_same(run, request, key_now(request, run.model, admission_of(system)))
+        request = for_model(request, run.model)
         ports = run_ports(system, request, run_key=run.run_key)
         plan = RunPlan(
             run_id=run.run_id,
@@ -297,7 +298,6 @@ class Worker:
             cash=request.cash,
             seed=request.seed,
         )
-        request = for_model(request, run.model)
         guard = RunGuard(request, HaltWatch(MemoryKillSwitch() if replay else system.kill_switch))
         servers = _servers(system, request, ports, run_key=run.run_key, guard=guard)
         async with open_tools(servers) as offered:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib import metadata
+from itertools import pairwise
 
 from interfaces.calendar import TradingCalendar
 from interfaces.documents import NO_DOCUMENTS
@@ -19,7 +20,7 @@ from orchestrator.jobs import sessions_of, universe_of
 from orchestrator.loan_life import loan_of
 from orchestrator.loan_result import loan_result
 from orchestrator.report.files import render_files
-from orchestrator.results import run_result
+from orchestrator.results import growth, run_result
 from orchestrator.scorecard import scorecard, traded_bars
 from orchestrator.universes import Days, is_member, members_over, universe_used
 from orchestrator.yardsticks import (
@@ -41,7 +42,9 @@ from schemas.results import (
     ResultsBundle,
     RunResult,
 )
+from schemas.risk import BreakerEvent
 from schemas.tick import Tick
+from trading.breakers.portfolio import correlated, crowded
 from trading.execution.words import execution_assumptions
 
 SHAPING_LIBRARIES = ("cvxpy", "langgraph", "mcp", "numpy", "pydantic", "scipy", "skfolio")
@@ -132,8 +135,25 @@ def job_results(job: Job, committed: Mapping[str, tuple[Tick, ...]], prices: Pri
         universe_used=used,
         runs=tuple(results),
         benchmarks=yardsticks,
+        strategy_breakers=_together(request, committed, job),
         assumptions=(*assumptions_of(request, info), *_happened(request, universe, prices)),
     )
+
+
+def _together(
+    request: SimulationRequest, committed: Mapping[str, tuple[Tick, ...]], job: Job
+) -> tuple[BreakerEvent, ...]:
+    """Say which breakers would trip if the runs were strategies of one portfolio, at the end."""
+    if len(job.runs) < 2:
+        return ()
+    returns: dict[str, list[float]] = {}
+    for run in job.runs:
+        points = growth(committed[run.run_id])
+        if min(points) > 0:
+            returns[run.model] = [after / before - 1 for before, after in pairwise(points)]
+    limits = request.limits.breakers.model_copy(update={"mode": "record"})
+    found = (*correlated(returns, limits), *crowded(list(returns), limits))
+    return tuple(each.event for each in found)
 
 
 def title_of(request: SimulationRequest) -> str:

@@ -13,22 +13,28 @@ from interfaces.calendar import TradingCalendar
 from interfaces.market import AS_TRADED, MarketData
 from orchestrator.results import growth, worked_with
 from quant.attribution.costs import cost_attribution, without_costs
+from quant.attribution.trades import trade_attribution
 from quant.drawdowns import drawdown_table
 from quant.exposure import exposure
 from quant.intervals import Resampling, intervals
 from quant.metrics import performance
+from quant.rolling_metrics import rolling_metrics, rolling_series
 from quant.trade_statistics import trade_statistics
-from schemas.attribution import CostAttribution
+from schemas.attribution import CostAttribution, TradeAttribution
 from schemas.base import MILLIONTH, ZERO, to_micro
 from schemas.errors import InvalidRequest, NotFound
 from schemas.ledger import Transaction
-from schemas.metrics import Exposure, IntervalEstimate, PerformanceMetrics
+from schemas.metrics import Exposure, IntervalEstimate, PerformanceMetrics, RollingSeries
 from schemas.results import BreakerTrip, Scorecard, WashSaleMark
 from schemas.tick import Tick
+from schemas.trades import RoundTrips
 from trading.round_trips import Bar, Bars, round_trips
 from trading.wash_sales import mark_wash_sales, read_lots
 
 RESAMPLES = 1_000
+WINDOW = 252
+EVERY = 5
+ROLLED = ("annual_return", "annual_volatility", "sharpe", "max_drawdown")
 MOMENT = timedelta(microseconds=1)
 """A bar is known strictly after its close."""
 FEES = {
@@ -63,6 +69,8 @@ def scorecard(ticks: Sequence[Tick], *, seed: int, bars: Bars | None = None) -> 
         ),
         cost_attribution=_attribution(points, base, paid),
         without_model_spend=_unspent(points, base, paid),
+        trade_attribution=_by_symbol(trips, ended, scored),
+        rolling=_rolling(points),
         wash_sales=tuple(
             WashSaleMark(
                 symbol=sale.symbol,
@@ -81,6 +89,30 @@ def scorecard(ticks: Sequence[Tick], *, seed: int, bars: Bars | None = None) -> 
             for event in tick.breakers
         ),
     )
+
+
+def _by_symbol(
+    trips: RoundTrips, ended: Sequence[int], ticks: Sequence[Tick]
+) -> TradeAttribution | None:
+    """Split the account's profit over the symbols that were traded."""
+    money = list(worked_with(ticks))
+    if not money:
+        return None
+    put_in = money[0][0]
+    profit = sum((end - base for base, end in money), start=ZERO)
+    return trade_attribution(
+        [trips.symbols[n] for n in ended],
+        [float(trips.gains[n]) for n in ended],
+        capital=float(put_in),
+        profit=float(profit),
+    )
+
+
+def _rolling(points: Growth) -> RollingSeries | None:
+    if len(points) < WINDOW + 2 or min(points) <= 0:
+        return None
+    rolled = rolling_metrics(points, window=WINDOW, figures=ROLLED)
+    return rolling_series(rolled, window=WINDOW, every=EVERY)
 
 
 def costs_by_session(ticks: Sequence[Tick]) -> dict[str, list[float]]:

@@ -10,7 +10,7 @@ from datetime import date
 from pydantic import Field
 
 from schemas.agents import AgentDecision
-from schemas.attribution import CostAttribution
+from schemas.attribution import CostAttribution, TradeAttribution
 from schemas.base import ZERO, Instant, Message, Money, Quantity, Sha256, Symbol
 from schemas.canaries import CanaryReport
 from schemas.jobs import JobState, SimulationRequest
@@ -28,6 +28,7 @@ from schemas.metrics import (
     Exposure,
     IntervalEstimate,
     PerformanceMetrics,
+    RollingSeries,
     TradeStatistics,
 )
 from schemas.orders import MARKET_DAY, Fill, Order, Terms
@@ -70,6 +71,12 @@ class Scorecard(Message):
     )
     without_model_spend: PerformanceMetrics | None = Field(
         description="as if the model's tokens had been free; None where they cost nothing"
+    )
+    trade_attribution: TradeAttribution | None = Field(
+        default=None, description="the profit by symbol, of round trips that ended"
+    )
+    rolling: RollingSeries | None = Field(
+        default=None, description="of the last 252 sessions, each fifth session; None when shorter"
     )
     wash_sales: tuple[WashSaleMark, ...]
     breakers: tuple[BreakerTrip, ...]
@@ -227,6 +234,11 @@ class JobResults(Message):
     )
     runs: tuple[RunResult, ...]
     benchmarks: tuple[BenchmarkResult, ...]
+    strategy_breakers: tuple[BreakerEvent, ...] = Field(
+        default=(),
+        description="what would trip if the runs were strategies of one portfolio at the end: two "
+        "that move together, too many",
+    )
     assumptions: tuple[str, ...]
     canaries: CanaryReport | None = Field(
         default=None, description="what was checked before the runs"

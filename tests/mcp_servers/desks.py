@@ -84,7 +84,7 @@ class Desk:
 
     def place(self, **changes: Any) -> Any:
         """Place the usual order with some changes; one that is None leaves the argument out."""
-        return self.call("place_order", **_given(ORDER | changes))
+        return self.call("place_order", **order(**changes))
 
     def next(self) -> None:
         """Let the session trade and begin the next."""
@@ -92,5 +92,6 @@ class Desk:
         self.run.begin()
 
 
-def _given(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if value is not None}
+def order(**changes: Any) -> dict[str, Any]:
+    """Return the usual order with some changes; one that is None leaves the argument out."""
+    return {name: value for name, value in (ORDER | changes).items() if value is not None}

@@ -120,6 +120,8 @@ class ArenaView:
     stops: tuple[Stops, ...]
     quiet: str
     """Whom no breaker tripped for, in a sentence."""
+    together: str
+    """Which models would trip a breaker as strategies of one portfolio."""
     months: tuple[tuple[str, list[tuple[int, list[Month], Month]]], ...]
     yardstick: str
 
@@ -271,9 +273,21 @@ def _arena(job: JobResults) -> ArenaView | None:
         trips=trip_rows(models, write),
         stops=tuple(found for one in models if one.run and (found := stops_of(one.name, one.run))),
         quiet=_quiet(models),
+        together=_together(job),
         months=tuple((one.name, monthly_returns(one)) for one in columns),
         yardstick=yardsticks[0].name if yardsticks else "",
     )
+
+
+def _together(job: JobResults) -> str:
+    """Say which models move together; names are written as the report writes them."""
+    if not job.strategy_breakers:
+        return ""
+    names = short_names(list(job.request.models))
+    said = "; ".join(event.message for event in job.strategy_breakers)
+    for full, short in names.items():
+        said = said.replace(full, short)
+    return f"Were the models strategies of one portfolio, at the end: {said}."
 
 
 def _quiet(models: Sequence[Standing]) -> str:

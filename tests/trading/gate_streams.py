@@ -1,8 +1,8 @@
 """Streams of random decisions through the gate, and a second opinion on every one it accepts.
 
 The second opinion knows nothing of books: it keeps the account and the list of accepted orders,
-lets every plain market order fill and a random part of the others, values what is then held at
-the last closes, and looks whether a limit is broken.
+lets most plain market orders fill and a random part of the others, and of what waits for those a
+part after them; values what is then held at the last closes, and looks whether a limit is broken.
 """
 
 from __future__ import annotations
@@ -148,6 +148,8 @@ class World:
     held: dict[str, Decimal] = field(default_factory=dict)
     prices: dict[str, Decimal] = field(default_factory=dict)
     working: list[tuple[str, OrderIntent]] = field(default_factory=list)
+    fresh: set[str] = field(default_factory=set)
+    """Orders placed in the session."""
     names: int = 0
     session: date = FIRST
     peak: Decimal = Decimal(10000)
@@ -198,7 +200,7 @@ class World:
                 terms=intent.terms,
                 status="intent" if intent.terms.parent_id in alive else "accepted",
                 filled_quantity=Decimal(0),
-                session=self.session - timedelta(days=1),
+                session=self.session - timedelta(days=name not in self.fresh),
                 placed_as_of=NOON,
             )
             for name, intent in self.working
@@ -229,7 +231,8 @@ def stream(seed: int, decisions: int) -> Counter[str]:
 def _same(book: Book, again: Book) -> None:
     """A book kept order by order is the one that is built from the broker's orders."""
     assert (book.cash, book.committed) == (again.cash, again.committed)
-    for name in ("sellable", "projected", "waiting_buys", "waiting_sells"):
+    assert book.proceeds == again.proceeds
+    for name in ("sellable", "projected", "waiting_buys", "waiting_sells", "sure_sells"):
         one, other = getattr(book, name), getattr(again, name)
         assert {s: u for s, u in one.items() if u} == {s: u for s, u in other.items() if u}
 
@@ -242,14 +245,14 @@ def _decide(world: World, book: Book, agent: str) -> Book:
     intent = OrderIntent(symbol, dice.choice(("buy", "sell")), units, random_terms(dice, price))
     moment = book.moment
     book = _as(book, agent)
-    if dice.random() < 0.5:
-        denial = check(intent, book)
-    else:
-        verdict = examine(intent, book)
-        denial, intent = verdict.denial, verdict.intent
-        assert len(verdict.remark) <= 300
-        if denial is None:
-            assert check(intent, book) is None
+    verdict = examine(intent, book)
+    if dice.random() < 0.5 and not any(rule.action == "trim" for rule in world.limits.rules):
+        assert check(intent, book) == verdict.denial
+    denial, intent = verdict.denial, verdict.intent
+    assert len(verdict.remark) <= 300
+    if denial is None:
+        assert check(intent, book) is None
+        world.seen["after sells"] += intent.terms.after_sells
     if denial is not None:
         assert denial.message
         assert denial.limit
@@ -262,6 +265,7 @@ def _decide(world: World, book: Book, agent: str) -> Book:
     name = name if all(name != other for other, _ in world.working) else f"n{world.names}"
     world.names += 1
     world.working.append((name, intent))
+    world.fresh.add(name)
     return book.with_order(intent, order_id=name)
 
 
@@ -292,8 +296,6 @@ def judge(world: World, intent: OrderIntent, agent: str) -> None:
     if smaller:
         return
     assert intent.side == "buy" or limits.allow_short
-    waiting = {name for name, _ in world.working}
-    assert intent.terms.parent_id not in waiting, "a waiting child is never an addition"
     _history(world, equity)
     for _ in range(2):
         _outcome(world, intent, equity)
@@ -304,24 +306,60 @@ def _only_smaller(world: World, intent: OrderIntent) -> bool:
     parents = dict(world.working)
     parent = parents.get(intent.terms.parent_id or "")
     if parent is not None:
-        assert parent.symbol == intent.symbol
-        assert parent.side != intent.side
-        assert units_of(world, intent) <= units_of(world, parent)
-        return True
+        return _turned_back(world, intent, parent) <= _opened(world, intent.terms.parent_id)
+    taken = _same_side(world, intent, [*parents.values(), intent])
+    return taken <= _room(world, intent)
+
+
+def _turned_back(world: World, child: OrderIntent, parent: OrderIntent) -> Decimal:
+    """Units that this and the other children turn back of what their parent does."""
+    assert parent.symbol == child.symbol
+    assert parent.side != child.side
+    siblings = [o for _, o in world.working if o.terms.parent_id == child.terms.parent_id]
+    units = _largest(world, [*siblings, child])
+    assert units <= units_of(world, parent)
+    return units
+
+
+def _opened(world: World, name: str | None) -> Decimal:
+    """Units that an order adds to what is held, those before it counted as filled."""
+    names = [each for each, _ in world.working]
+    before = [order for _, order in world.working[: names.index(name or "")]]
+    order = dict(world.working)[name or ""]
+    if order.terms.parent_id in names:
+        siblings = [o for o in before if o.terms.parent_id == order.terms.parent_id]
+        room = _opened(world, order.terms.parent_id) - _largest(world, siblings)
+        return max(units_of(world, order) - max(room, Decimal(0)), Decimal(0))
+    taken = _same_side(world, order, [*before, order])
+    others = taken - units_of(world, order)
+    return max(taken - max(_room(world, order), others), Decimal(0))
+
+
+def _room(world: World, intent: OrderIntent) -> Decimal:
+    """Units held that an order of that side can close."""
     held = world.held.get(intent.symbol, Decimal(0))
-    room = held if intent.side == "sell" else -held
-    taken = _same_side(world, intent, parents)
-    return taken <= max(room, Decimal(0))
+    return max(held if intent.side == "sell" else -held, Decimal(0))
 
 
-def _same_side(world: World, intent: OrderIntent, parents: Mapping[str, OrderIntent]) -> Decimal:
-    """Units of all orders of that symbol and side with this one; of a group the largest."""
+def _same_side(world: World, intent: OrderIntent, orders: list[OrderIntent]) -> Decimal:
+    """Units of all orders of that symbol and side that wait for none; of a group the largest."""
+    names = {name for name, _ in world.working}
+    return _largest(
+        world,
+        [
+            order
+            for order in orders
+            if (order.symbol, order.side) == (intent.symbol, intent.side)
+            and order.terms.parent_id not in names
+        ],
+    )
+
+
+def _largest(world: World, orders: list[OrderIntent]) -> Decimal:
+    """Units of all orders together; of a group the largest."""
     groups: dict[str, Decimal] = {}
     total = Decimal(0)
-    others = [o for _, o in world.working if parents.get(o.terms.parent_id or "") is None]
-    for order in (*others, intent):
-        if (order.symbol, order.side) != (intent.symbol, intent.side):
-            continue
+    for order in orders:
         units, group = units_of(world, order), order.terms.oco_group
         if group is None:
             total += units
@@ -356,9 +394,21 @@ def _history(world: World, equity: Decimal) -> None:
 
 
 def _outcome(world: World, intent: OrderIntent, equity: Decimal) -> None:
-    """Fill all plain market orders and a random part of the rest; no limit may be broken."""
+    """Let orders fill in some way that they may; no limit may be broken."""
+    outcome = Outcome(world, dict(world.held), world.cash)
+    outcome.fill(intent)
+    if outcome.done.get("last"):  # what there is without it was judged before
+        values = _within(world, intent, outcome, equity)
+        if not outcome.failed:
+            _tails(world, values, equity)
+
+
+def _within(
+    world: World, intent: OrderIntent, outcome: Outcome, equity: Decimal
+) -> dict[str, Decimal]:
+    """Look whether an outcome is within the limits; return what its positions are worth."""
     limits, symbol = world.limits, intent.symbol
-    held, cash = _filled(world, intent)
+    held, cash = outcome.held, outcome.cash
     values = {s: units * world.prices[s] for s, units in held.items() if units}
     gross = sum(map(abs, values.values()), Decimal(0))
     if symbol in values:
@@ -384,33 +434,82 @@ def _outcome(world: World, intent: OrderIntent, equity: Decimal) -> None:
     if not limits.allow_leverage and intent.side == "buy":
         # A cent a fill is rounding.
         assert cash - owed >= -CASH_ALLOWANCE * equity - Decimal("0.5")
-    _tails(world, values, equity)
+    return values
 
 
-def _filled(world: World, last: OrderIntent) -> tuple[dict[str, Decimal], Decimal]:
-    dice = world.dice
-    held, cash = dict(world.held), world.cash
-    waiting = {name for name, _ in world.working}
-    groups: set[str] = set()
-    for order in (*(o for _, o in world.working), last):
-        terms = order.terms
-        if terms.parent_id in waiting:
-            continue
-        plain = terms.order_type == "market" and terms.time_in_force in ("day", "gtc", "at_open")
-        sure = plain and terms.oco_group is None and terms.parent_id is None
-        if not sure and (terms.oco_group in groups or dice.random() < 0.5):
-            continue
-        if terms.oco_group is not None:
-            groups.add(terms.oco_group)
-        units, close = units_of(world, order), world.prices[order.symbol]
-        if order.side == "buy":
-            held[order.symbol] = held.get(order.symbol, Decimal(0)) + units
-            price = close if terms.notional is not None else terms.limit_price or close
-            cash -= units * price
+@dataclass
+class Outcome:
+    """One way in which an account's orders turn out: sells, buys, then what waited for them."""
+
+    world: World
+    held: dict[str, Decimal]
+    cash: Decimal
+    failed: set[str] = field(default_factory=set)
+    """Plain orders that did not fill whole."""
+    done: dict[str, Decimal] = field(default_factory=dict)
+    """Units of parents that have filled and no child has turned back."""
+    groups: set[str | None] = field(default_factory=set[str | None])
+
+    def fill(self, last: OrderIntent) -> None:
+        """Fill what fills of the working orders and this one."""
+        orders = [*self.world.working, ("last", last)]
+        waiting = [each for each in orders if each[1].terms.parent_id in dict(orders)]
+        first = [each for each in orders if each not in waiting]
+        for name, order in sorted(first, key=lambda each: each[1].side == "buy"):
+            units = self._units(name, order)
+            if order.terms.after_sells and self._without(name, orders):
+                continue
+            self._take(name, order, units)
+        for name, order in waiting:  # in the order of placing: parents first
+            terms = order.terms
+            room = self.done.get(terms.parent_id or "", Decimal(0))
+            if room and self._fills(order, 0.6):
+                self._take(name, order, min(units_of(self.world, order), room))
+                self.done[terms.parent_id or ""] -= self.done[name]
+
+    def _without(self, name: str, orders: list[tuple[str, OrderIntent]]) -> bool:
+        """Whether a sell before that order failed."""
+        before = [each for each, _ in orders]
+        return any(
+            each in self.failed and order.side == "sell"
+            for each, order in orders[: before.index(name)]
+        )
+
+    def _units(self, name: str, order: OrderIntent) -> Decimal:
+        dice, terms = self.world.dice, order.terms
+        units = units_of(self.world, order)
+        kept = terms.order_type == "market" and terms.time_in_force in ("day", "gtc", "at_open")
+        old = name != "last" and name not in self.world.fresh
+        if not kept or old or terms.oco_group is not None or terms.parent_id is not None:
+            return units if self._fills(order, 0.5) else Decimal(0)
+        # A plain order, too, fails where a day has no bar or not the volume.
+        fails = order.side == "sell" or self.world.limits.allow_short
+        if name == "last" or not fails or dice.random() < 0.7:
+            return units
+        self.failed.add(name)
+        return units * dice.choice((Decimal(0), Decimal("0.5")))
+
+    def _fills(self, order: OrderIntent, chance: float) -> bool:
+        group = order.terms.oco_group
+        if group in self.groups or self.world.dice.random() >= chance:
+            return False
+        if group is not None:
+            self.groups.add(group)
+        return True
+
+    def _take(self, name: str, order: OrderIntent, units: Decimal) -> None:
+        close, terms, symbol = self.world.prices[order.symbol], order.terms, order.symbol
+        held = self.held.get(symbol, Decimal(0))
+        if order.side == "sell":
+            self.held[symbol] = held - units
+            self.cash += units * close
         else:
-            held[order.symbol] = held.get(order.symbol, Decimal(0)) - units
-            cash += units * close
-    return held, cash
+            price = close if terms.notional is not None else terms.limit_price or close
+            if self.failed and not self.world.limits.allow_leverage:
+                units = min(units, max(self.cash, Decimal(0)) / price)  # a venue lends nothing
+            self.held[symbol] = held + units
+            self.cash -= units * price
+        self.done[name] = units
 
 
 def _tails(world: World, values: Mapping[str, Decimal], equity: Decimal) -> None:
@@ -428,7 +527,7 @@ def _tails(world: World, values: Mapping[str, Decimal], equity: Decimal) -> None
 
 
 def _may_not_fill(order: OrderIntent) -> bool:
-    return order.terms is not MARKET_DAY
+    return order.terms.model_copy(update={"after_sells": False}) != MARKET_DAY
 
 
 # --- what the market makes of it -----------------------------------------------------------------
@@ -443,32 +542,55 @@ def _settle(world: World) -> None:
         world.prices[symbol] = max(moved.quantize(Decimal("0.01")), Decimal("1.00"))
     rest: list[tuple[str, OrderIntent]] = []
     groups: set[str] = set()
-    alive = {name for name, _ in world.working}
-    ended: set[str] = set()
+    names = [name for name, _ in world.working]
+    alive, ended = set(names), dict[str, Decimal]()
+    unsold: list[int] = []
     ordered = sorted(world.working, key=lambda each: each[1].side == "buy")
     for name, order in ordered:
         terms = order.terms
         if terms.parent_id in alive:
             rest.append((name, order))
             continue
-        if terms.oco_group in groups:
-            ended.add(name)
-            continue
-        if terms.order_type == "market" or dice.random() < 0.4:
+        late = terms.after_sells and any(n < names.index(name) for n in unsold)
+        if late or terms.oco_group in groups:
+            ended[name] = Decimal(0)
+        elif dice.random() < (0.9 if terms.order_type == "market" else 0.4):
             if terms.oco_group is not None:
                 groups.add(terms.oco_group)
-            _fill(world, order)
-            ended.add(name)
+            ended[name] = _fill(world, order)
         elif terms.time_in_force == "gtc" and dice.random() < 0.8:
             rest.append((name, order))
         else:
-            ended.add(name)
-    world.working = [(n, o) for n, o in rest if o.terms.parent_id not in ended]
+            ended[name] = Decimal(0)
+        if order.side == "sell" and name in world.fresh and not ended.get(name):
+            unsold.append(names.index(name))
+    kept = ((name, _woken(order, ended)) for name, order in rest)
+    found = {name: order for name, order in kept if order is not None}
+    # Whose parent has gone with its own parent is gone as well.
+    world.working = [
+        (name, found[name])
+        for name in names
+        if name in found and (found[name].terms.parent_id or "") in {"", *found, *ended}
+    ]
+    world.fresh.clear()
     world.session += timedelta(days=1)
     world.peak = max(world.peak, world.equity())
 
 
-def _fill(world: World, order: OrderIntent) -> None:
+def _woken(order: OrderIntent, ended: Mapping[str, Decimal]) -> OrderIntent | None:
+    """Return what is left of an order: a child turns back no more than its parent has done."""
+    parent = order.terms.parent_id or ""
+    if parent not in ended:
+        return order
+    units = min(order.quantity, ended[parent])
+    if not units:
+        return None
+    terms = order.terms.model_copy(update={"notional": None})
+    return replace(order, quantity=units, terms=terms)
+
+
+def _fill(world: World, order: OrderIntent) -> Decimal:
+    """Fill it as far as the account allows; return the units."""
     price = world.prices[order.symbol]
     units = order.quantity
     if order.terms.notional is not None:
@@ -485,3 +607,4 @@ def _fill(world: World, order: OrderIntent) -> None:
             units = min(units, max(held, Decimal(0)))
         world.held[order.symbol] = held - units
         world.cash += (units * price).quantize(Decimal("0.01"))
+    return units

@@ -14,6 +14,7 @@ from schemas.orders import Terms
 from schemas.risk import RiskLimits
 from tests.trading.gate_books import PRICES, opened, refused, wish, working
 from trading.gate import MAX_QUANTITY, check
+from trading.gate.measures import free_cash
 from trading.orders import OrderIntent
 
 pytestmark = pytest.mark.promise("risk-limits")
@@ -233,7 +234,8 @@ def test_the_exit_of_a_short_entry_buys_it_back() -> None:
     book = opened(asked).with_order(wish("sell", "10"), order_id="entry")
     stop = wish("buy", "10", **STOP, stop_price="11", parent_id="entry")
     assert check(stop, book) is None
-    assert book.with_order(stop).cash == book.cash
+    # What the sale brought is kept for buying it back, before and after.
+    assert free_cash(book.with_order(stop)) == free_cash(book) == 1000
 
 
 def test_plain_terms_are_the_market_for_the_day() -> None:

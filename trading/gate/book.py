@@ -2,8 +2,11 @@
 
 Positions are valued at the last known closes. Orders that fill for certain (plain market orders)
 count as filled: cash from working sells may be spent. Whether a resting order fills nobody knows,
-so it counts the worse way: what it takes is taken, what it would free is not free yet. Of a group
-that cancels one another the largest counts, once; what waits for its parent counts with it.
+so it counts the worse way: what it takes is taken, what it would free is not free yet; so does
+every buy where there are shorts, and what is left of an older session's orders. Of a group that
+cancels one another the largest counts, once. A child that waits for its parent may turn back what
+the parent does, so what the parent frees is not free; and a buy takes its cash, unless it merely
+closes what its parent opens.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.account import AccountMark
-from schemas.base import ZERO
+from schemas.base import ZERO, to_cents
 from schemas.errors import InvalidRequest
 from schemas.execution import ExecutionModel
 from schemas.orders import ENDED, WORKING, Order
 from schemas.risk import Halt, RiskLimits
 from trading.breakers.watch import Watch
 from trading.execution.costs import Charge
+from trading.gate.family import Entry, Family
 from trading.gate.history import EquityHistory, SessionRisk
 from trading.gate.value import order_charge, order_units
 from trading.orders import OrderIntent
@@ -66,20 +70,6 @@ class Moment:
 NOW = Moment()
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """What orders have to do with one another."""
-
-    parents: Mapping[str, OrderIntent | None] = field(default_factory=dict[str, OrderIntent | None])
-    """Orders by id: to be filled, or None where they have."""
-    claimed: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
-    """Units of a parent that its waiting children close."""
-    counted: Mapping[tuple[str, str, str], tuple[Decimal, Decimal]] = field(
-        default_factory=dict[tuple[str, str, str], tuple[Decimal, Decimal]]
-    )
-    """Units and outlay counted of a group, for a symbol and a side."""
-
-
 _ALONE = Family()
 
 
@@ -107,6 +97,14 @@ class Book:
     waiting_buys: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     """Units of working buys that may not fill."""
     waiting_sells: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    waiting_children: Mapping[tuple[str, str], Decimal] = field(
+        default_factory=dict[tuple[str, str], Decimal]
+    )
+    """Units of orders that wait for their parents, by symbol and side."""
+    sure_sells: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    """Units of working sells that count as filled."""
+    proceeds: Decimal = ZERO
+    """What these bring; a part of the cash."""
     family: Family = _ALONE
     moment: Moment = NOW
     known: dict[str, Any] = field(
@@ -140,41 +138,28 @@ class Book:
 
     def fresh(self, intent: OrderIntent) -> Decimal:
         """Return the units that are not counted already for an order of the same group."""
-        units = self.units(intent)
-        group = intent.terms.oco_group
-        if group is None:
-            return units
-        counted = self.family.counted.get((group, intent.symbol, intent.side), (NONE, ZERO))
-        return max(units - counted[0], NONE)
+        return max(self.units(intent) - self.family.known(intent)[0], NONE)
 
     def fresh_outlay(self, intent: OrderIntent) -> Decimal:
         """Return the cash a buy takes beyond what is counted for an order of the same group."""
-        outlay = self.estimate(intent).outlay
-        group = intent.terms.oco_group
-        if group is None:
-            return outlay
-        counted = self.family.counted.get((group, intent.symbol, intent.side), (NONE, ZERO))
-        return max(outlay - counted[1], ZERO)
-
-    def fresh_of_parent(self, intent: OrderIntent) -> Decimal:
-        """Return the units of its parent that no other child of the same group closes already."""
-        units = self.units(intent)
-        if intent.terms.oco_group is None:
-            return units
-        return max(units - self.family.counted.get(_child_key(intent), (NONE, ZERO))[0], NONE)
+        return max(self.estimate(intent).outlay - self.family.known(intent)[1], ZERO)
 
     def waits(self, intent: OrderIntent) -> bool:
         """Say whether the order waits for a parent that has not filled yet."""
-        parent = intent.terms.parent_id
-        return parent is not None and self.family.parents.get(parent) is not None
+        return self.family.parent(intent) is not None
 
     def reduces(self, intent: OrderIntent) -> bool:
-        """Say whether the order can do nothing but make a position smaller."""
-        if self.waits(intent):
-            return True
+        """Say whether the order can do nothing but make a position smaller.
+
+        One that waits makes smaller what its parent opens, and nothing else.
+        """
+        parent = self.family.parent(intent)
+        if parent is not None:
+            return self.family.claims(intent) + self.fresh(intent) <= parent.opens
+        room = self.coverable(intent.symbol)
         if intent.side == "sell":
-            return self.fresh(intent) <= max(self.sellable.get(intent.symbol, NONE), NONE)
-        return self.fresh(intent) <= max(self.coverable(intent.symbol), NONE)
+            room = self.sellable.get(intent.symbol, NONE)
+        return self.fresh(intent) <= max(room, NONE)
 
     def with_order(
         self, intent: OrderIntent, *, order_id: str | None = None, sure: bool = True
@@ -182,41 +167,134 @@ class Book:
         """Return the book once this order works too.
 
         `order_id` makes it the parent that later orders of a bracket name. `sure` is false for an
-        order that may not be at the venue at all.
+        order that may not be at the venue at all, or has failed to fill before.
         """
-        family = self.family
+        # What a cover would free is not free either: sales come before it.
+        shorts = self.rules.limits.allow_short or self.held.get(intent.symbol, NONE) < 0
+        sure = sure and not (intent.side == "buy" and shorts)
+        return self._with(intent, order_id=order_id, sure=sure)
+
+    def filled(self, intent: OrderIntent) -> Book:
+        """Return the book once this order works, and has filled if it does so for certain."""
+        return self._with(intent)
+
+    def _with(self, intent: OrderIntent, *, order_id: str | None = None, sure: bool = True) -> Book:
+        parent = self.family.parent(intent)
+        sure = sure and parent is None and _is_sure(intent)
+        changes = (
+            self._working(intent, sure=sure) if parent is None else self._waiting(intent, parent)
+        )
+        family = changes.pop("family", self.family)
         if order_id is not None:
-            family = replace(family, parents={**family.parents, order_id: intent})
+            family = family.with_parent(order_id, Entry(intent, self._opens(intent), sure))
         one_more = {"orders": self.orders + 1, "recent": self.recent + 1}
-        if self.waits(intent):
-            units = self.fresh_of_parent(intent)
-            return replace(self, family=_claimed(family, intent, units), **one_more)
-        units, outlay, proceeds = self.fresh(intent), ZERO, ZERO
-        sure = sure and _is_sure(intent)
-        if intent.side == "buy":
-            outlay = self.fresh_outlay(intent)
-        elif sure:
-            proceeds = self.estimate(intent).proceeds
-        if intent.terms.oco_group is not None:
-            family = _counted(family, intent, units, outlay=outlay)
-        symbol, selling = intent.symbol, intent.side == "sell"
-        change = -units if selling else units
-        waiting_sells, waiting_buys = self.waiting_sells, self.waiting_buys
-        if not sure and selling:
-            waiting_sells = _plus(waiting_sells, symbol, units)
-        elif not sure:
-            waiting_buys = _plus(waiting_buys, symbol, units)
+        return replace(self, family=family, **changes, **one_more)
+
+    def unsold(self, intent: OrderIntent) -> Book:
+        """Return the book as if no sale were sure to fill, but for the one that the order awaits.
+
+        For the question whether an order is within the limits whatever becomes of the sales.
+        """
+        waiting = dict(self.waiting_sells)
+        for symbol, units in self.sure_sells.items():
+            waiting[symbol] = waiting.get(symbol, NONE) + units
+        kept, parent = ZERO, self.family.parent(intent)
+        if parent is not None and parent.sure and parent.intent.side == "sell":
+            kept = self._brought(parent, self.fresh(intent))
         return replace(
             self,
-            cash=self.cash - outlay + proceeds,
-            committed=self.committed + outlay,
-            sellable=_plus(self.sellable, symbol, change) if selling else self.sellable,
-            projected=_plus(self.projected, symbol, change),
-            waiting_sells=waiting_sells,
-            waiting_buys=waiting_buys,
-            family=family,
-            **one_more,
+            cash=self.cash - max(self.proceeds - kept, ZERO),
+            waiting_sells=waiting,
+            sure_sells={},
+            proceeds=ZERO,
+            family=self.family.unsold(),
         )
+
+    def _working(self, intent: OrderIntent, *, sure: bool) -> dict[str, Any]:
+        """Return what changes with an order that may fill at any time."""
+        units, symbol = self.fresh(intent), intent.symbol
+        if intent.side == "sell":
+            changes: dict[str, Any] = {
+                "projected": _plus(self.projected, symbol, -units),
+                "sellable": _plus(self.sellable, symbol, -units),
+            }
+            outlay = ZERO
+            if sure:
+                brought = self.estimate(intent).proceeds
+                changes |= {
+                    "cash": self.cash + brought,
+                    "proceeds": self.proceeds + brought,
+                    "sure_sells": _plus(self.sure_sells, symbol, units),
+                }
+            else:
+                changes["waiting_sells"] = _plus(self.waiting_sells, symbol, units)
+        else:
+            outlay = self.fresh_outlay(intent)
+            changes = {
+                "projected": _plus(self.projected, symbol, units),
+                "cash": self.cash - outlay,
+                "committed": self.committed + outlay,
+            }
+            if not sure:
+                changes["waiting_buys"] = _plus(self.waiting_buys, symbol, units)
+        if intent.terms.oco_group is not None:
+            changes["family"] = self.family.with_units(intent, units, outlay)
+        return changes
+
+    def _waiting(self, intent: OrderIntent, parent: Entry) -> dict[str, Any]:
+        """Return what changes with a child: what its parent does may be turned back.
+
+        With one that rests that is so already: it may not fill. Of one that has filled in part the
+        child may turn back more than is still to be filled.
+        """
+        symbol, units, claimed = intent.symbol, self.fresh(intent), self.family.claims(intent)
+        left = max(self.units(parent.intent) - claimed, NONE)
+        within = min(units, left)
+        back = units if parent.sure else units - within
+        key, outlay = (symbol, intent.side), ZERO
+        cash, proceeds, committed = self.cash, self.proceeds, self.committed
+        changes: dict[str, Any] = {}
+        merely = self.reduces(intent)
+        if parent.intent.side == "sell":
+            changes["waiting_sells"] = _plus(self.waiting_sells, symbol, back)
+            if parent.sure:
+                brought = self._brought(parent, within)
+                proceeds = max(proceeds - brought, ZERO)
+                cash -= brought if merely else ZERO
+                changes["sure_sells"] = _plus(self.sure_sells, symbol, -within)
+            if not merely:
+                outlay = self.fresh_outlay(intent)
+        else:
+            changes["waiting_buys"] = _plus(self.waiting_buys, symbol, back)
+        children = {
+            **self.waiting_children,
+            key: self.waiting_children.get(key, NONE) + units,
+        }
+        return {
+            **changes,
+            "cash": cash - outlay,
+            "committed": committed + outlay,
+            "proceeds": proceeds,
+            "waiting_children": children,
+            "family": self.family.with_units(intent, units, outlay),
+        }
+
+    def _brought(self, parent: Entry, units: Decimal) -> Decimal:
+        """Return what so many units of a sale bring."""
+        share = min(units / self.units(parent.intent), Decimal(1))
+        return to_cents(self.estimate(parent.intent).proceeds * share)
+
+    def _opens(self, intent: OrderIntent) -> Decimal:
+        """Return the units beyond what the order closes, or turns back of what its parent opens."""
+        units = self.units(intent)
+        parent = self.family.parent(intent)
+        if parent is not None:
+            room = parent.opens - self.family.claims(intent)
+        elif intent.side == "sell":
+            room = self.sellable.get(intent.symbol, NONE)
+        else:
+            room = self.coverable(intent.symbol)
+        return max(units - max(room + self.family.known(intent)[0], NONE), NONE)
 
     def with_denial(self) -> Book:
         """Return the book once an order was denied: it counts as one of the session."""
@@ -253,7 +331,7 @@ def open_book(
     )
     if not placed:
         return book
-    filled = {
+    filled: dict[str, Entry | None] = {
         order.client_order_id: None
         for order in placed
         if order.status in ENDED and order.filled_quantity
@@ -273,7 +351,10 @@ def _with_working(book: Book, order: Order) -> Book:
         # What is left of the money cannot be told from units; units are counted instead.
         terms = terms.model_copy(update={"notional": None})
     rest = OrderIntent(order.symbol, order.side, order.remaining, terms)
-    return book.with_order(rest, order_id=order.client_order_id, sure=order.status in WORKING)
+    session = book.moment.session
+    # What is left over from another session has shown that it may not fill.
+    sure = order.status in WORKING and session in (None, order.session)
+    return book.with_order(rest, order_id=order.client_order_id, sure=sure)
 
 
 def _of_session(orders: tuple[Order, ...], moment: Moment) -> int:
@@ -301,27 +382,3 @@ def _is_sure(intent: OrderIntent) -> bool:
 
 def _plus(units: Mapping[str, Decimal], symbol: str, change: Decimal) -> dict[str, Decimal]:
     return {**units, symbol: units.get(symbol, NONE) + change}
-
-
-def _counted(family: Family, intent: OrderIntent, units: Decimal, *, outlay: Decimal) -> Family:
-    key = (intent.terms.oco_group or "", intent.symbol, intent.side)
-    before = family.counted.get(key, (NONE, ZERO))
-    total = (before[0] + units, before[1] + outlay)
-    return replace(family, counted={**family.counted, key: total})
-
-
-def _claimed(family: Family, intent: OrderIntent, units: Decimal) -> Family:
-    counted = family.counted
-    if intent.terms.oco_group is not None:
-        key = _child_key(intent)
-        before = counted.get(key, (NONE, ZERO))[0]
-        counted = {**counted, key: (before + units, ZERO)}
-    parent = intent.terms.parent_id or ""
-    claimed = {**family.claimed, parent: family.claimed.get(parent, NONE) + units}
-    return replace(family, counted=counted, claimed=claimed)
-
-
-def _child_key(intent: OrderIntent) -> tuple[str, str, str]:
-    # Apart from the group's own key: what waits takes no units and no cash yet.
-    terms = intent.terms
-    return f"{terms.parent_id}/{terms.oco_group}", intent.symbol, intent.side

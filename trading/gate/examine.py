@@ -4,11 +4,16 @@ Refusals come first (the kill switch before all), then the order's own limits, t
 account would be once it has filled. An order that only makes a position smaller passes a limit
 that is broken already, unless it would make it worse; it never passes the kill switch, a limit on
 orders (size, price, number) or one that it would break itself.
+
+Sales that count as filled may fail. So an order is looked at once more as if they did: a buy that
+is within the limits only because of them is to wait for them (`Terms.after_sells`); what cannot be
+told to wait, a short sale or a bracket's child, is denied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from trading.gate import limits, rules
 from trading.gate.book import Book
@@ -21,8 +26,13 @@ _LONGEST = 300
 
 
 def check(intent: OrderIntent, book: Book) -> Denial | None:
-    """Return the first limit the intent breaks, or None when it may work as it is."""
-    return refuse(intent, book) or _weigh(intent, book, [], [])
+    """Return the first limit the intent breaks, or None when it may work.
+
+    Whether it may work as it is, or only after the sells before it, `examine` tells.
+    """
+    if denial := refuse(intent, book) or _weigh(intent, book, [], []):
+        return denial
+    return None if _can_wait(intent, book) else _leaning(intent, book)
 
 
 def examine(intent: OrderIntent, book: Book) -> Verdict:
@@ -42,7 +52,12 @@ def examine(intent: OrderIntent, book: Book) -> Verdict:
     denial = denial or _weigh(cut, book, readings, eased)
     if denial is not None:
         return Verdict(intent, denial, f"denied by {denial.limit}")
-    said = [nearest_of(readings)]
+    said, leaning = [nearest_of(readings)], _leaning(cut, book)
+    if leaning is not None:
+        if not _can_wait(cut, book):
+            return Verdict(cut, leaning, f"denied by {leaning.limit}")
+        cut = replace(cut, terms=cut.terms.model_copy(update={"after_sells": True}))
+        said.append(f"within {leaning.limit} only once the sells before it have filled")
     if rule is not None:
         said.append(f"trimmed by rule {rule}")
     if eased:
@@ -61,7 +76,14 @@ def _weigh(
             return denial
         if isinstance(found, Reading):
             readings.append(found)
-    after = book.with_order(intent)
+    return _weigh_book(intent, book, readings, eased)
+
+
+def _weigh_book(
+    intent: OrderIntent, book: Book, readings: list[Reading], eased: list[str]
+) -> Denial | None:
+    """Return the first limit on the account that denies."""
+    after = book.filled(intent)
     reduces: bool | None = None
     for found in _of_book(intent, after):
         denial = _denies(found, book)
@@ -73,6 +95,27 @@ def _weigh(
         elif isinstance(found, Reading):
             readings.append(found)
     return None
+
+
+def _can_wait(intent: OrderIntent, book: Book) -> bool:
+    """Say whether the order can be told to wait for the sells before it."""
+    return intent.side == "buy" and not book.waits(intent)
+
+
+def _leaning(intent: OrderIntent, book: Book) -> Denial | None:
+    """Return the limit that the order would break if no sale before it filled, or None.
+
+    A sale that only reduces leans on nothing: it does not make good what others leave undone.
+    """
+    if not limits.leans(book) or (intent.side == "sell" and book.reduces(intent)):
+        return None
+    unsold = book.unsold(intent)
+    denial = limits.cash(intent, unsold) if book.rules.limits.allow_short else None
+    denial = denial or _weigh_book(intent, unsold, [], [])
+    if denial is None:
+        return None
+    message = f"{denial.message}, unless the sells before it fill"
+    return replace(denial, message=message)
 
 
 def _of_book(intent: OrderIntent, book: Book) -> Iterator[Finding]:

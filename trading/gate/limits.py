@@ -82,18 +82,18 @@ def volume_share(intent: OrderIntent, book: Book) -> Decimal | str:
 
 
 def working_units(intent: OrderIntent, book: Book) -> Decimal:
-    """Return the units of working orders in the same symbol on the same side."""
+    """Return the units of orders in the same symbol on the same side, waiting ones too."""
     symbol = intent.symbol
     sellable = book.sellable.get(symbol, NONE)
-    if intent.side == "sell":
-        return book.held.get(symbol, NONE) - sellable
-    return book.projected.get(symbol, NONE) - sellable
+    middle = book.held if intent.side == "sell" else book.projected
+    waiting = book.waiting_children.get((symbol, intent.side), NONE)
+    return middle.get(symbol, NONE) - sellable + waiting
 
 
 def cash(intent: OrderIntent, book: Book) -> Denial | None:
     """Deny a buy beyond the account's own money; where leverage is allowed the margin decides."""
     limits = book.rules.limits
-    if intent.side == "sell" or book.waits(intent):
+    if intent.side == "sell" or (book.waits(intent) and book.reduces(intent)):
         return None
     cost = book.estimate(intent)
     if not cost.amount:
@@ -113,6 +113,29 @@ def cash(intent: OrderIntent, book: Book) -> Denial | None:
         "leverage"
     )
     return Denial("allow_leverage", message, to_cents(excess))
+
+
+def leans(book: Book) -> bool:
+    """Say whether an order may be within the limits only because of sells that count as filled.
+
+    With cash alone none is: what sells do not bring buys nothing.
+    """
+    limits = book.rules.limits
+    return any(units > 0 for units in book.sure_sells.values()) and (
+        limits.allow_short
+        or limits.allow_leverage
+        or min(limits.max_gross_share, limits.max_position_share) < _ONE
+        or bool(limits.min_cash_share or limits.tail or limits.rules)
+        or any(
+            limit is not None
+            for limit in (
+                limits.max_positions,
+                limits.max_sector_share,
+                limits.max_net_share,
+                limits.correlation,
+            )
+        )
+    )
 
 
 def of_book(book: Book, symbol: str) -> Iterator[Finding]:

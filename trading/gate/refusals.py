@@ -80,6 +80,8 @@ def _terms(intent: OrderIntent, book: Book) -> Denial | None:
         return Denial("terms", "an order buys or sells")
     if terms.notional is not None and (denial := _notional(intent, book)):
         return denial
+    if terms.after_sells and side == "sell":
+        return Denial("terms", "only a buy waits for the sells before it")
     if terms.parent_id is not None:
         return _child(intent, book)
     return _stop(intent, book.prices[intent.symbol])
@@ -119,14 +121,13 @@ def _child(intent: OrderIntent, book: Book) -> Denial | None:
     family = book.family
     if parent_id not in family.parents:
         return Denial("terms", "its parent order is not known here, or has ended without a fill")
-    parent = family.parents[parent_id]
-    if parent is None:
+    entry = family.parents[parent_id]
+    if entry is None:
         return _stop(intent, book.prices[intent.symbol])
+    parent = entry.intent
     if parent.symbol != intent.symbol or parent.side == intent.side:
         return Denial("terms", "a bracket's child closes what its parent opens: the other side")
-    claimed = family.claimed.get(parent_id, NONE)
-    fresh = book.fresh_of_parent(intent)
-    excess = claimed + fresh - book.units(parent)
+    excess = family.claims(intent) + book.fresh(intent) - book.units(parent)
     if excess > 0:
         by = percent(excess / book.units(parent))
         message = f"the children of a bracket close more than their parent opens, by {by}"
@@ -172,8 +173,10 @@ def _count(_: OrderIntent, book: Book) -> Denial | None:
 
 
 def _holding(intent: OrderIntent, book: Book) -> Denial | None:
-    if intent.side == "buy" or book.rules.limits.allow_short or book.waits(intent):
+    if intent.side == "buy" or book.rules.limits.allow_short:
         return None
+    if book.waits(intent):
+        return _reopening(intent, book)
     sellable = book.sellable.get(intent.symbol, NONE)
     excess = book.fresh(intent) - sellable
     if excess <= 0:
@@ -183,6 +186,14 @@ def _holding(intent: OrderIntent, book: Book) -> Denial | None:
         f"not in working sells by {plain(excess)}; there is no short selling"
     )
     return Denial("allow_short", message, excess)
+
+
+def _reopening(intent: OrderIntent, book: Book) -> Denial | None:
+    """Refuse a sale that waits for a buy which covers a short position: it would be short again."""
+    if book.reduces(intent):
+        return None
+    message = "its parent covers what is short, so it would sell short; there is no short selling"
+    return Denial("allow_short", message, book.fresh(intent))
 
 
 def _breaker(intent: OrderIntent, book: Book) -> Denial | None:

@@ -29,6 +29,15 @@ Bps = Annotated[Decimal, _number(0, 10_000), _AS_NUMBER]
 """Basis points: 1 is 0.0001; a number in JSON."""
 Share = Annotated[Decimal, _number(0, 1), _AS_NUMBER]
 """A part of a whole: 0.1 is a tenth; a number in JSON."""
+OptionalShare = Annotated[
+    Share | None,
+    PlainSerializer(
+        lambda value: None if value is None else float(value),
+        return_type=float | None,
+        when_used="json",
+    ),
+]
+"""A share, or None; a type of its own, so that its default is described as the number it is."""
 Coefficient = Annotated[Decimal, _number(0, 1000), _AS_NUMBER]
 """A dimensionless factor of a formula; a number in JSON."""
 Annual = Annotated[Decimal, _number("-0.5", 10), _AS_NUMBER]

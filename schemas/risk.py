@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PlainSerializer, model_validator
 
 from schemas.base import Instant, Message, Money, Symbol
-from schemas.execution import Share
+from schemas.execution import OptionalShare, Share
 
 _AS_NUMBER = PlainSerializer(float, return_type=float, when_used="json")
 Multiple = Annotated[Decimal, Field(gt=0, le=100), _AS_NUMBER]
@@ -47,8 +47,8 @@ class TailLimit(Message):
 
     confidence: Literal["0.95", "0.99"] = "0.95"
     method: VarMethod = "historical"
-    max_var: Share | None = None
-    max_cvar: Share | None = None
+    max_var: OptionalShare = None
+    max_cvar: OptionalShare = None
     window: int = Field(default=252, ge=60, le=2520, description="sessions of returns")
 
     @model_validator(mode="after")
@@ -121,13 +121,13 @@ class BreakerLimits(Message):
     mode: Literal["enforce", "record"] = Field(
         default="enforce", description="`record`: what would have tripped is told, nothing stops"
     )
-    day_loss_stop: Share | None = Field(default=Decimal("0.02"), description="stop for the day")
-    day_loss_halt: Share | None = Field(default=Decimal("0.03"), description="halt the strategy")
-    portfolio_day_loss_halt: Share | None = Field(default=Decimal("0.05"), description="halt all")
-    drawdown_review: Share | None = Decimal("0.15")
-    drawdown_retire: Share | None = Decimal("0.20")
+    day_loss_stop: OptionalShare = Field(default=Decimal("0.02"), description="stop for the day")
+    day_loss_halt: OptionalShare = Field(default=Decimal("0.03"), description="halt the strategy")
+    portfolio_day_loss_halt: OptionalShare = Field(default=Decimal("0.05"), description="halt all")
+    drawdown_review: OptionalShare = Decimal("0.15")
+    drawdown_retire: OptionalShare = Decimal("0.20")
     losing_days: int | None = Field(default=10, ge=2, description="in a row: pause for review")
-    max_correlation: Share | None = Field(
+    max_correlation: OptionalShare = Field(
         default=Decimal("0.70"), description="between two strategies"
     )
     cusum: float | None = Field(
@@ -158,7 +158,7 @@ class RiskLimits(Message):
 
     max_position_share: Share = Field(default=Decimal(1), gt=0)
     max_positions: int | None = Field(default=None, gt=0)
-    max_sector_share: Share | None = None
+    max_sector_share: OptionalShare = None
     sectors: dict[Symbol, Sector] = Field(
         default_factory=dict[str, str],
         description="which symbol belongs to which; config/sectors.yaml where a limit needs them",
@@ -171,21 +171,21 @@ class RiskLimits(Message):
     max_order_share: Multiple = Decimal("1.05")
     max_order_value: Money | None = Field(default=None, gt=0)
     max_order_quantity: Decimal | None = Field(default=None, gt=0, le=1_000_000_000)
-    price_collar: Share | None = Field(
+    price_collar: OptionalShare = Field(
         default=Decimal("0.5"), description="a limit or stop price no further from the last close"
     )
     max_price_age_sessions: int | None = Field(
         default=None, ge=1, description="a last close older than that is no price to trade on"
     )
-    max_volume_share: Share | None = Field(
+    max_volume_share: OptionalShare = Field(
         default=None, description="an order, of the median daily volume of 20 sessions"
     )
     max_orders_per_session: Annotated[int, Field(gt=0)] = 200
     max_orders_per_minute: int | None = Field(default=None, gt=0)
-    max_day_loss: Share | None = Field(
+    max_day_loss: OptionalShare = Field(
         default=None, description="beyond it only what reduces a position passes"
     )
-    max_drawdown: Share | None = Field(
+    max_drawdown: OptionalShare = Field(
         default=None, description="from the highest equity; likewise"
     )
     restricted: tuple[Symbol, ...] = Field(

@@ -129,11 +129,13 @@ class PreviewAnswer(Message):
     denied: LimitBroken | None = None
     symbol: Symbol
     side: Side
-    quantity: Quantity
+    quantity: Quantity = Field(description="what a rule trims it to; denied: as it was asked for")
     last_close: Price | None = None
     amount: Money | None = Field(default=None, description="quantity × last close, spread included")
     commission: Money | None = None
-    cash_after: Money | None = Field(default=None, description="working orders counted")
+    cash_after: Money | None = Field(
+        default=None, description="working orders counted; denied: without this one"
+    )
 
 
 class PlacedOrder(Message):
@@ -226,7 +228,7 @@ class ExplainedTrade(Message):
 
 
 class SkippedSymbol(Message):
-    """A symbol that got no order."""
+    """A symbol that got no order, and why."""
 
     symbol: Symbol
     reason: str
@@ -241,4 +243,7 @@ class RebalanceAnswer(Message):
     quantities: Numbers
     statuses: tuple[OrderStatus, ...]
     denied: tuple[LimitBroken, ...] = Field(description="one for each order with status denied")
-    skipped: tuple[SkippedSymbol, ...]
+    skipped: tuple[SkippedSymbol, ...] = Field(description="wanted, but it could not be")
+    left_alone: tuple[SkippedSymbol, ...] = Field(
+        description="at its target, or near enough to it that no trade is worth it"
+    )

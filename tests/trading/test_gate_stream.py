@@ -16,7 +16,7 @@ def test_no_random_decision_that_is_accepted_breaks_a_limit() -> None:
     for seed in range(60):
         seen += stream(seed, 100)
     assert seen.total() - seen["after sells"] == 6000
-    assert seen["after sells"] > 50
+    assert seen["after sells"] > 20
     assert seen["accepted"] > 1000
     # Every kind of no was said: the stream reaches what it is meant to test.
     assert {

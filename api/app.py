@@ -20,7 +20,7 @@ from api.parts import ApiParts, attach
 from api.problems import RETRY_SECONDS, handle_problems, invalid
 from api.routes import register
 from orchestrator.datasets import DataDesk
-from orchestrator.jobs import Admission
+from orchestrator.installation import admission_of
 from schemas.api import Problem
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -101,14 +101,7 @@ def from_settings(host: str | None = None) -> Flask:
             keyring=system.keyring,
             kill_switch=system.kill_switch,
             risk=system.risk_in_force(),
-            admission=Admission(
-                catalog=system.catalog,
-                calendar=calendar,
-                models=system.models,
-                universes=system.universes,
-                documents=system.documents,
-                code_version=system.code_version,
-            ),
+            admission=admission_of(system, calendar),
             data=DataDesk(
                 library=system.catalog,
                 downloads=system.store.downloads,

@@ -20,8 +20,9 @@ import psutil
 
 from adapters.wiring import System, calendar, open_system
 from config.settings import load_settings
+from orchestrator.installation import admission_of
 from orchestrator.submission import submit
-from orchestrator.worker import Worker, admission_of
+from orchestrator.worker import Worker
 from schemas.jobs import RunProgress, SimulationRequest
 
 REACH_PER_S = 100.0
@@ -80,7 +81,7 @@ def _run(system: System, name: str, start: date, end: date) -> tuple[float, int,
     request = SimulationRequest(
         models=(f"baseline:{name}",), start_date=start, end_date=end, data="generated"
     )
-    job = submit(request, admission_of(system), jobs=system.store.jobs, wall=system.wall)
+    job = submit(request, admission_of(system, calendar), jobs=system.store.jobs, wall=system.wall)
     process = psutil.Process()
     times: list[float] = []
     resident: list[float] = []

@@ -116,7 +116,7 @@ def _setup() -> Setup:
 def _open() -> Generator[Doors]:
     from adapters.wiring import RunMemoryBook, calendar, open_system
     from orchestrator.datasets import DataDesk
-    from orchestrator.jobs import Admission
+    from orchestrator.installation import admission_of
 
     with open_system(_settings()) as system:
 
@@ -160,14 +160,7 @@ def _open() -> Generator[Doors]:
             keyring=system.keyring,
             kill_switch=system.kill_switch,
             catalog=system.catalog,
-            admission=Admission(
-                catalog=system.catalog,
-                calendar=calendar,
-                models=system.models,
-                universes=system.universes,
-                documents=system.documents,
-                code_version=system.code_version,
-            ),
+            admission=admission_of(system, calendar),
             data=DataDesk(
                 library=system.catalog,
                 downloads=system.store.downloads,

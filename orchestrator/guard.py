@@ -5,9 +5,9 @@ from __future__ import annotations
 from orchestrator.halts import HaltWatch
 from schemas.jobs import SimulationRequest
 from schemas.tick import Tick
-from trading.breakers.marks import Mark, mark_of
+from trading.breakers.marks import mark_of
 from trading.breakers.watch import Watch
-from trading.gate import EquityHistory, Moment, Rules, breaches, equity_history, open_book
+from trading.gate import EquityFold, EquityHistory, Moment, Rules, breaches, open_book
 
 
 class RunGuard:
@@ -19,7 +19,7 @@ class RunGuard:
         self._rules = Rules(limits, request.execution, frozenset())
         self._checked = any(rule.when == "post_trade" for rule in limits.rules)
         self._watch = Watch(limits.breakers)
-        self._marks: list[Mark] = []
+        self._equity = EquityFold()
 
     def watch(self) -> Watch:
         """Return the state of the circuit breakers after the last committed session."""
@@ -27,7 +27,7 @@ class RunGuard:
 
     def equity(self) -> EquityHistory:
         """Return what losses and drawdowns are measured from."""
-        return equity_history(self._marks)
+        return self._equity.history
 
     def restore(self, tick: Tick) -> None:
         """Take up a committed session."""
@@ -39,7 +39,7 @@ class RunGuard:
         Rules of one's own that are checked after a trade are told like breakers that stop nothing.
         """
         mark = mark_of(tick)
-        self._marks.append(mark)
+        self._equity = self._equity.fed(mark)
         self._watch, events = self._watch.fed(mark)
         if self._checked:
             moment = Moment(session=tick.session, equity=self.equity())

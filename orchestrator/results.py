@@ -34,15 +34,12 @@ from schemas.results import (
 from schemas.tick import Tick
 from trading.account import CASH, REALISED
 from trading.corporate_actions import ACTION_KINDS
+from trading.flows import outside_flows
 
-FINANCING = ("expenses:interest", "expenses:borrow", "income:interest")
+FINANCING = ("expenses:interest", "expenses:borrow")
+INTEREST = "income:interest"
 _MONEY = (CASH, "assets:receivable:", "liabilities:payable:")
 """Where what an action brings arrives: at once, or on its pay date."""
-INFLOWS = frozenset({"deposit", "disbursement"})
-"""Money put in before the session's orders."""
-
-EARNED = ACTION_KINDS | {"trade", "payment", "interest", "borrow_fee", "model_spend"}
-"""Money that the account itself earns or costs; every other flow comes after the close."""
 
 
 def run_result(
@@ -109,25 +106,12 @@ def worked_with(ticks: Iterable[Tick]) -> Iterator[tuple[Decimal, Decimal]]:
     """
     before = ZERO
     for tick in ticks:
-        put_in, taken_out = _flows(tick)
+        put_in, taken_out = outside_flows(tick.transactions)
         base = before + put_in
         if base <= 0:
             return
         yield base, tick.mark.equity + taken_out
         before = tick.mark.equity
-
-
-def _flows(tick: Tick) -> tuple[Decimal, Decimal]:
-    put_in = taken_out = ZERO
-    for transaction in tick.transactions:
-        if transaction.kind in EARNED:
-            continue
-        cash = _moved(transaction, CASH)
-        if transaction.kind in INFLOWS:
-            put_in += cash
-        else:
-            taken_out -= cash
-    return put_in, taken_out
 
 
 def score(
@@ -168,6 +152,7 @@ def _costs(ticks: Sequence[Tick]) -> CostSummary:
         for account in FINANCING
     }
     financing = _total(booked.values())
+    earned = -_total(_moved(each, INTEREST) for t in ticks for each in t.transactions)
     spend = _total(_moved(each, SPENT) for t in ticks for each in t.transactions)
     spread = _total(f.spread_cost for f in fills)
     slippage = _total(f.slippage_cost for f in fills)
@@ -183,6 +168,7 @@ def _costs(ticks: Sequence[Tick]) -> CostSummary:
         impact=impact,
         financing=financing,
         model_spend=spend,
+        interest_earned=earned,
         total=commission + spread + slippage + impact + financing + spend,
         turnover_annual=turnover(traded[alive], equity[alive]) if some else 0.0,
         mean_exposure=float((invested[alive] / equity[alive]).mean()) if some else 0.0,

@@ -116,15 +116,11 @@ def _rolling(points: Growth) -> RollingSeries | None:
 
 
 def costs_by_session(ticks: Sequence[Tick]) -> dict[str, list[float]]:
-    """Return what each kind of cost took in each session, in money; interest earned is negative."""
+    """Return what each kind of cost took in each session, in money; interest earned is none."""
     paid: dict[str, list[float]] = {
         kind: [float(_booked(tick.transactions, account)) for tick in ticks]
         for kind, account in FEES.items()
     }
-    paid["interest"] = [
-        cost - float(-_booked(tick.transactions, "income:interest"))
-        for cost, tick in zip(paid["interest"], ticks, strict=True)
-    ]
     for kind in ("spread", "slippage", "impact"):
         paid[kind] = [
             float(sum((getattr(fill, f"{kind}_cost") for fill in tick.fills), start=ZERO))

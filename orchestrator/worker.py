@@ -37,8 +37,8 @@ from orchestrator.downloads import Downloader, DownloadPorts
 from orchestrator.graph import build_graph
 from orchestrator.guard import RunGuard
 from orchestrator.halts import HaltWatch
+from orchestrator.installation import admission_of
 from orchestrator.jobs import (
-    Admission,
     documents_hash,
     for_model,
     key_now,
@@ -64,21 +64,6 @@ from schemas.risk import RiskLimits
 log = logging.getLogger(__name__)
 
 IDLE_POLL_S = 0.5
-
-
-def admission_of(system: System) -> Admission:
-    """Return what requests are checked against in this process."""
-    return Admission(
-        catalog=system.catalog,
-        calendar=calendar,
-        models=system.models,
-        universes=system.universes,
-        code_version=system.code_version,
-        documents=system.documents,
-        execution=system.execution,
-        limits_for=system.risk.limits_for,
-        completed=system.with_sectors,
-    )
 
 
 class Worker:
@@ -262,7 +247,11 @@ class Worker:
         self, job: Job, runs: tuple[RunProgress, ...], lease: Lease, canaries: CanaryReport
     ) -> None:
         """Store the job's files; `Conflict` when they have become another worker's to write."""
-        store, request, admission = self._system.store, job.request, admission_of(self._system)
+        store, request, admission = (
+            self._system.store,
+            job.request,
+            admission_of(self._system, calendar),
+        )
         documents = documents_hash(request, admission)
         for run in runs:
             require_same(run, request, key_now(request, run.model, admission))
@@ -286,7 +275,7 @@ class Worker:
     ) -> AsyncGenerator[Simulation]:
         """Build everything one run is made of, on its own clock and account."""
         system, request, market = self._system, job.request, self._market(job)
-        require_same(run, request, key_now(request, run.model, admission_of(system)))
+        require_same(run, request, key_now(request, run.model, admission_of(system, calendar)))
         request = for_model(request, run.model)
         ports = run_ports(system, request, run_key=run.run_key)
         plan = RunPlan(

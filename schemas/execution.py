@@ -146,6 +146,12 @@ class CorwinSchultzSpread(Message):
     )
     cap_half_bps: Bps = Field(default=Decimal(200), description="at most that much")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.floor_half_bps > self.cap_half_bps:
+            raise ValueError("floor_half_bps lies above cap_half_bps")
+        return self
+
 
 Spread = Annotated[FixedSpread | CorwinSchultzSpread, Field(discriminator="kind")]
 

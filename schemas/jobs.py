@@ -62,7 +62,10 @@ class SimulationRequest(Message):
         description="who was a member of `universe_name` when; filled in when the job is admitted",
     )
     cash: Money = Field(
-        default=Decimal("100000.00"), gt=0, description="trading mode: starting capital"
+        default=Decimal("100000.00"),
+        gt=0,
+        le=Decimal(1_000_000_000_000),
+        description="trading mode: starting capital",
     )
     cadence: Cadence = Field(default="daily", description="how often the trading agent is asked")
     seed: int = Field(default=0, ge=0, lt=2**63)

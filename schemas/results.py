@@ -98,9 +98,8 @@ class CostSummary(Message):
     spread: Money
     slippage: Money
     impact: Money = ZERO
-    financing: Money = Field(
-        default=ZERO, description="interest and borrow fees paid, less interest earned"
-    )
+    financing: Money = Field(default=ZERO, description="interest and borrow fees paid")
+    interest_earned: Money = Field(default=ZERO, description="on cash; in no total of costs")
     model_spend: Money = Field(default=ZERO, description="tokens, as charged to the account")
     total: Money
     turnover_annual: float = Field(description="value traded ÷ 2 ÷ mean equity, a year")

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from adapters.clock import SystemClock
-from adapters.wiring import System, open_system
+from adapters.wiring import System, calendar, open_system
 from config.settings import load_settings
 from lending.apr import loan_apr
 from lending.schedule import build_schedule, terms_of
+from orchestrator.installation import admission_of
 from orchestrator.jobs import admit
 from orchestrator.submission import new_job_id
-from orchestrator.worker import Worker, admission_of, check_canaries
+from orchestrator.worker import Worker, check_canaries
 from schemas.base import canonical_json
 from schemas.canaries import CanaryReport
 from schemas.jobs import Job, RunProgress, SimulationRequest
@@ -114,7 +115,7 @@ def look(system: System, request: SimulationRequest) -> CanaryReport:
 def queue(system: System, request: SimulationRequest) -> Job:
     """Admit and store a job."""
     now = system.wall.now()
-    job = admit(request, admission_of(system), job_id=new_job_id(now), now=now)
+    job = admit(request, admission_of(system, calendar), job_id=new_job_id(now), now=now)
     return system.store.jobs.create(job)
 
 

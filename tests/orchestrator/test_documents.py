@@ -16,8 +16,8 @@ from adapters.wiring import System, open_tools, run_ports
 from interfaces.documents import NO_DOCUMENTS
 from interfaces.model import ToolCall
 from orchestrator import worker
+from orchestrator.installation import admission_of
 from orchestrator.jobs import documents_hash
-from orchestrator.worker import admission_of
 from schemas.facts import StoredDocument
 from tests.adapters.market_worlds import LONG_AGO, NYSE, SOURCE, World, at_open, listing
 from tests.orchestrator.markets import OneMarket

@@ -51,6 +51,7 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "oco_group": st.sampled_from(["either", "or"]),
     "lots": st.lists(st.sampled_from(["20200611-1", "20200611-2", "none"]), max_size=2),
     "min_order": st.sampled_from(["0", "100"]),
+    "drift": st.sampled_from(["0", "0.01", "0.2", "1"]),
     "limit": st.integers(1, 50),
     "quantum symbols": baskets,
     **dict.fromkeys(("choose", "reads", "months", "history_years", "mean_block_months"), few),

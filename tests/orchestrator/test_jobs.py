@@ -11,10 +11,11 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.market.table import PriceTable
-from adapters.wiring import System
+from adapters.wiring import System, calendar
+from orchestrator.installation import admission_of
 from orchestrator.jobs import admit, run_key, sessions_of, universe_of
 from orchestrator.submission import new_job_id, submit
-from orchestrator.worker import Worker, admission_of
+from orchestrator.worker import Worker
 from schemas.errors import AlphaShieldError, Conflict, InvalidRequest, NotFound
 from schemas.execution import ExecutionModel, PerShareCommission
 from schemas.jobs import Job, SimulationRequest
@@ -27,7 +28,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def admitted(system: System, request: SimulationRequest) -> Job:
-    return admit(request, admission_of(system), job_id="job", now=NOW)
+    return admit(request, admission_of(system, calendar), job_id="job", now=NOW)
 
 
 REFUSED: list[tuple[str, dict[str, Any], type[AlphaShieldError], str]] = [
@@ -110,7 +111,7 @@ def test_what_cannot_be_run_is_refused_in_one_sentence_and_not_stored(
     before = system.store.jobs.list()
     request = trading(**{"models": ("baseline:momentum",), **changes})
     with pytest.raises(error, match=sentence) as refusal:
-        submit(request, admission_of(system), jobs=system.store.jobs, wall=system.wall)
+        submit(request, admission_of(system, calendar), jobs=system.store.jobs, wall=system.wall)
     assert type(refusal.value) is error
     assert "\n" not in str(refusal.value)
     assert system.store.jobs.list() == before
@@ -263,7 +264,7 @@ def test_a_run_key_is_the_request_the_data_and_the_code_and_nothing_else(system:
 
 def admitted_key(system: System, request: SimulationRequest) -> str:
     """Return the key of the second run as two jobs, admitted a year apart, both have it."""
-    admission = admission_of(system)
+    admission = admission_of(system, calendar)
     keys = {
         admit(
             request,
@@ -289,7 +290,7 @@ def test_an_idempotency_key_makes_one_job(system: System) -> None:
     def once(request: SimulationRequest) -> Job:
         return submit(
             request,
-            admission_of(system),
+            admission_of(system, calendar),
             jobs=system.store.jobs,
             wall=system.wall,
             idempotency_key="mine",

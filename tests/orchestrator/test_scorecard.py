@@ -77,21 +77,23 @@ def test_what_each_cost_took_is_what_the_sessions_paid() -> None:
     assert paid["borrow"] == [0.0, 0.3, 0.0]
 
 
-def test_interest_earned_is_a_negative_cost() -> None:
+def test_interest_earned_is_no_cost_and_takes_nothing_off_those_paid() -> None:
     ticks = three_sessions()
-    assert costs_by_session(ticks)["interest"] == pytest.approx([0.0, -0.3, 0.0])
+    assert costs_by_session(ticks)["interest"] == pytest.approx([0.0, 0.2, 0.0])
     score = scorecard(ticks, seed=0)
-    assert shares(score)["interest"] < 0 < shares(score)["borrow"]
+    assert 0 < shares(score)["interest"] < shares(score)["borrow"]
     assert score.cost_attribution is not None
     amounts = {cost.cost: cost.amount for cost in score.cost_attribution.costs}
-    assert amounts["interest"] == Decimal("-0.30")
+    assert amounts["interest"] == Decimal("0.20")
+    costs = run_result(RUN, ticks).costs
+    assert (costs.financing, costs.interest_earned) == (Decimal("0.50"), Decimal("0.50"))
 
 
 def test_the_return_before_costs_is_each_sessions_with_its_costs_put_back() -> None:
     found = scorecard(three_sessions(), seed=0).cost_attribution
     assert found is not None
-    # Costs of 1.50, 2.00 (2 tokens, 0.3 borrowed, 0.3 net interest earned) and 1.50.
-    gross = (999 + 1.5) / 1000 * (1047 + 2.0) / 999 * (1016 + 1.5) / 1047 - 1
+    # Costs of 1.50, 2.50 (2 tokens, 0.3 borrowed, 0.2 interest paid) and 1.50.
+    gross = (999 + 1.5) / 1000 * (1047 + 2.5) / 999 * (1016 + 1.5) / 1047 - 1
     assert found.gross_return == pytest.approx(gross, rel=1e-12)
     assert found.net_return == pytest.approx(0.016, rel=1e-12)
     assert sum(cost.contribution for cost in found.costs) == pytest.approx(gross - 0.016, rel=1e-9)
@@ -116,12 +118,12 @@ def test_the_kinds_of_cost_sum_to_what_ledger_and_fills_say() -> None:
             for tick in ticks
             for transaction in tick.transactions
             for entry in transaction.entries
-            if entry.account.startswith("expenses:") or entry.account == "income:interest"
+            if entry.account.startswith("expenses:")
         ),
         Decimal(0),
     )
     inside = Decimal("1.00")  # two fills, 0.50 each of spread, slippage and impact
-    assert booked == Decimal("4.00")
+    assert booked == Decimal("4.50")
     assert score.cost_attribution.amount == booked + inside
     assert (costs.commission, costs.impact) == (Decimal("2.00"), Decimal("0.40"))
     assert (costs.financing, costs.model_spend) == (Decimal("0.00"), Decimal("2.00"))

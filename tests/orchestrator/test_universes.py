@@ -12,12 +12,12 @@ import pytest
 from adapters.calendar import ExchangeCalendar
 from adapters.market.table import PriceTable
 from adapters.market.universe import NamedUniverse, UniverseMarket, spans_of, universe_of
-from adapters.wiring import System
+from adapters.wiring import System, calendar
 from interfaces.market import Bearer, bearer_of
+from orchestrator.installation import admission_of
 from orchestrator.jobs import admit
 from orchestrator.publish import Prices, job_results
 from orchestrator.universes import MOST_MISSING, universe_used, with_stays
-from orchestrator.worker import admission_of
 from schemas.errors import InvalidRequest, NotFound
 from schemas.facts import Membership, UniverseStay
 from schemas.jobs import Job, SimulationRequest
@@ -122,7 +122,7 @@ def test_a_universe_of_the_configuration_is_resolved_when_the_job_is_admitted(
 
 def admitted(system: System, request: SimulationRequest) -> Job:
     now = system.wall.now()
-    return admit(request, admission_of(system), job_id="job", now=now)
+    return admit(request, admission_of(system, calendar), job_id="job", now=now)
 
 
 def test_an_unknown_universe_is_refused_by_name(system: System) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from interfaces.clock import WallClock
 from schemas.errors import Unavailable
-from schemas.halts import LONGEST_REASON, one_line
+from schemas.halts import LONGEST_REASON
+from schemas.persons import one_line
 from schemas.risk import Halt
 
 FILE = "HALT"

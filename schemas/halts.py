@@ -15,15 +15,11 @@ from pydantic import (
 
 from schemas.base import Instant, Message
 from schemas.errors import InvalidRequest
+from schemas.persons import PersonName, one_line
 from schemas.risk import Halt
 from schemas.validation import sentence_of
 
 LONGEST_REASON = 500
-
-
-def one_line(text: str) -> str:
-    """Return the words without what a terminal or a log would take for more than words."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _worded(text: str) -> str:
@@ -32,21 +28,6 @@ def _worded(text: str) -> str:
         raise ValueError("must say something")
     return words
 
-
-def _named(text: str) -> str:
-    name = one_line(text)
-    if not any(each.isalpha() for each in name):
-        raise ValueError("must be a person's name")
-    return name
-
-
-PersonName = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=80),
-    AfterValidator(_named),
-    Field(examples=["Ada Lovelace"]),
-]
-"""Who did it: one line with at least one letter."""
 
 _PERSON: TypeAdapter[str] = TypeAdapter(PersonName)
 

@@ -5,6 +5,7 @@ Shares are of equity at the last known closes, as decimals. A limit of None is n
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -12,6 +13,7 @@ from pydantic import Field, PlainSerializer, model_validator
 
 from schemas.base import Instant, Message, Money, Symbol
 from schemas.execution import OptionalShare, Share
+from schemas.persons import PersonName
 
 _AS_NUMBER = PlainSerializer(float, return_type=float, when_used="json")
 Multiple = Annotated[Decimal, Field(gt=0, le=100), _AS_NUMBER]
@@ -115,11 +117,32 @@ class Sizing(Message):
     cap: Share = Field(default=Decimal("0.25"), gt=0, description="no position is sized above")
 
 
+Latching = Literal[
+    "day_loss_halt", "portfolio_day_loss_halt", "drawdown_retire", "losing_days", "cusum"
+]
+"""Breakers that stay until they are released."""
+
+
+class BreakerRelease(Message):
+    """A person's release of one breaker, or of all that are in force; of others it does nothing."""
+
+    session: date = Field(description="after it, or after the first one that follows")
+    by: PersonName
+    breaker: Latching | None = Field(default=None, description="none: all that are in force")
+
+
 class BreakerLimits(Message):
     """When trading stops by itself; losses, drawdowns and shares as positive decimals."""
 
     mode: Literal["enforce", "record"] = Field(
-        default="enforce", description="`record`: what would have tripped is told, nothing stops"
+        default="record",
+        description="`record`: what would have tripped is told, nothing stops; to stop it is to be "
+        "said: `enforce`",
+    )
+    releases: tuple[BreakerRelease, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="of breakers that are enforced, in the order of their sessions",
     )
     day_loss_stop: OptionalShare = Field(default=Decimal("0.02"), description="stop for the day")
     day_loss_halt: OptionalShare = Field(default=Decimal("0.03"), description="halt the strategy")
@@ -136,6 +159,13 @@ class BreakerLimits(Message):
     cusum_slack: float = Field(default=0.5, ge=0, description="in deviations")
     cusum_window: int = Field(default=60, ge=20, le=2520, description="sessions of the reference")
     max_strategies: int | None = Field(default=20, ge=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        sessions = [release.session for release in self.releases]
+        if sessions != sorted(sessions):
+            raise ValueError("releases are given in the order of their sessions")
+        return self
 
 
 BreakerAction = Literal["review", "stop_day", "pause", "halt", "retire", "halt_all"]
@@ -206,7 +236,7 @@ class RiskLimits(Message):
     halted: bool = Field(default=False, description="true: nothing is accepted")
     rules: tuple[Rule, ...] = Field(default=(), max_length=100)
     sizing: Sizing | None = None
-    breakers: BreakerLimits = BreakerLimits(mode="record")
+    breakers: BreakerLimits = BreakerLimits()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

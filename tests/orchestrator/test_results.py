@@ -190,7 +190,9 @@ def moved(kind: Any, amount: str) -> Transaction:
     heading = Heading("t", kind, date(2020, 1, 2), "moved", "USD")
     value = Decimal(amount)
     return append(
-        Tip(), heading, movements=[Movement("assets:cash", value), Movement("other", -value)]
+        Tip(),
+        heading,
+        movements=[Movement("assets:cash", value), Movement("equity:capital", -value)],
     )
 
 

@@ -9,12 +9,8 @@ from decimal import Decimal
 
 from schemas.base import ZERO
 from schemas.errors import InvalidRequest
-from schemas.ledger import Transaction
 from schemas.tick import Tick
-
-_CASH = "assets:cash"
-_OUTSIDE = ("equity:", "lender:", "borrower:", "loan:")
-_BEFORE_THE_ORDERS = frozenset({"deposit", "disbursement"})
+from trading.flows import outside_flows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +29,8 @@ class Mark:
 
 
 def mark_of(tick: Tick) -> Mark:
-    """Return the closing mark of a committed session.
-
-    Money that moves between cash and the accounts of capital, lender, borrower or loan was put in
-    or taken out; whatever else moves cash was gained or lost.
-    """
-    paid_in = paid_out = ZERO
-    for transaction in tick.transactions:
-        moved = _from_outside(transaction)
-        if transaction.kind in _BEFORE_THE_ORDERS:
-            paid_in += moved
-        else:
-            paid_out -= moved
+    """Return the closing mark of a committed session."""
+    paid_in, paid_out = outside_flows(tick.transactions)
     return Mark(tick.session, tick.mark.equity, paid_in, paid_out)
 
 
@@ -60,10 +46,3 @@ def together(marks: Iterable[Mark]) -> Mark:
         paid_out=sum((mark.paid_out for mark in found), start=ZERO),
         closing=found[0].closing,
     )
-
-
-def _from_outside(transaction: Transaction) -> Decimal:
-    entries = transaction.entries
-    if not any(entry.account.startswith(_OUTSIDE) for entry in entries):
-        return ZERO
-    return sum((entry.amount for entry in entries if entry.account == _CASH), start=ZERO)

@@ -3,7 +3,7 @@
 A breaker is named like its limit and trips where the limit is reached (losses, drawdowns, losing
 sessions) or passed (the cumulative sum). A stop for the day lasts one session: the rest of the one
 it was seen in or, seen at the close as in a simulation, the next one. Pauses, halts and retirements
-last until a named person releases them.
+last until a named person releases them: the releases are among the limits.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from decimal import Decimal
 from typing import Literal, NamedTuple, get_args
 
 from schemas.base import ZERO
-from schemas.errors import Conflict, InvalidRequest
-from schemas.halts import person
-from schemas.risk import BreakerAction, BreakerEvent, BreakerLimits, Halt
+from schemas.errors import InvalidRequest
+from schemas.risk import BreakerAction, BreakerEvent, BreakerLimits, BreakerRelease, Halt
 from trading.breakers.cusum import Cusum
 from trading.breakers.marks import Mark
 
@@ -34,15 +33,6 @@ _NO_SUM = Cusum()
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """A person's release after a session's last mark: of one breaker, or of all that tripped."""
-
-    session: date
-    by: str
-    breaker: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Watch:
     """The state of an account's breakers after a mark; feeding it returns another one."""
 
@@ -51,6 +41,8 @@ class Watch:
     latched: tuple[BreakerEvent, ...] = ()
     """What stays until it is released, in the order it tripped."""
     session: date | None = None
+    over: date | None = None
+    """The last session that was closed: releases up to it have been applied."""
     closed: bool = True
     """Whether the session of the last mark is over."""
     equity: Decimal = ZERO
@@ -68,6 +60,7 @@ class Watch:
     def fed(self, mark: Mark) -> tuple[Watch, tuple[BreakerEvent, ...]]:
         """Take up a mark; return the watch after it and what tripped at it, the softest first.
 
+        A closing mark is followed by the releases that are due after its session.
         `InvalidRequest` for a mark of a session that is over.
         """
         last = self.session
@@ -84,8 +77,13 @@ class Watch:
             stop=self._stop_at(mark),
         )
         if mark.closing:
-            now = _closed(now, mark, today)
-        return _tripped(now, today)
+            now = replace(_closed(now, mark, today), over=mark.session)
+        after, events = _tripped(now, today)
+        if mark.closing:
+            for release in self.limits.releases:
+                if release.session <= mark.session and not self._is_over(release.session):
+                    after = after.released(release)
+        return after, events
 
     def allowed(self, session: date | None = None, *, halt: Halt | None = None) -> Allowed:
         """Say what an order may do now or, before any mark of it, in a later session.
@@ -98,18 +96,15 @@ class Watch:
             return "all"
         return "reduce_only" if self.latched or self._is_stopped(session) else "all"
 
-    def released(self, *, by: str, breaker: str | None = None) -> Watch:
-        """Return the watch after a person's release of one breaker, or of all that tripped.
+    def released(self, release: BreakerRelease) -> Watch:
+        """Return the watch after a person's release; of what has not tripped it does nothing.
 
         What tripped is measured from now on: streak and sum from nought, the drawdown from the
-        last close. `InvalidRequest` without a name, `Conflict` when no such breaker has tripped.
+        last close.
         """
-        person(by)
-        gone = {each.breaker for each in self.latched if breaker in (None, each.breaker)}
+        gone = {each.breaker for each in self.latched if release.breaker in (None, each.breaker)}
         if not gone:
-            raise Conflict(
-                f"{breaker or 'no breaker'} is not in force: there is nothing to release"
-            )
+            return self
         anew = "drawdown_retire" in gone
         return replace(
             self,
@@ -125,33 +120,21 @@ class Watch:
         stopped = not mark.closing and self.stop in ("next", mark.session)
         return mark.session if stopped else None
 
+    def _is_over(self, session: date) -> bool:
+        return self.over is not None and session <= self.over
+
     def _is_stopped(self, session: date | None) -> bool:
         if self.stop is None:
             return False
         return self.stop == "next" or session is None or session <= self.stop
 
 
-def watch_of(
-    limits: BreakerLimits,
-    marks: Iterable[Mark],
-    *,
-    scope: Scope = "account",
-    releases: Iterable[Release] = (),
-) -> Watch:
-    """Rebuild a watch from all marks of an account so far, and the releases between them."""
-    waiting = sorted(releases, key=lambda each: each.session)
+def watch_of(limits: BreakerLimits, marks: Iterable[Mark], *, scope: Scope = "account") -> Watch:
+    """Rebuild a watch from all marks of an account so far; releases are among the limits."""
     watch = Watch(limits, scope)
     for mark in marks:
-        while waiting and waiting[0].session < mark.session:
-            watch = _apply(watch, waiting.pop(0))
         watch, _ = watch.fed(mark)
-    for release in waiting:
-        watch = _apply(watch, release)
     return watch
-
-
-def _apply(watch: Watch, release: Release) -> Watch:
-    return watch.released(by=release.by, breaker=release.breaker)
 
 
 @dataclass(frozen=True, slots=True)

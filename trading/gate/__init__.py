@@ -8,7 +8,13 @@ them. It keeps nothing: what it knows is in the `Book`.
 
 from trading.gate.book import Book, Moment, Rules, open_book
 from trading.gate.examine import check, examine
-from trading.gate.history import EquityHistory, RiskHistory, SessionRisk, equity_history
+from trading.gate.history import (
+    EquityFold,
+    EquityHistory,
+    RiskHistory,
+    SessionRisk,
+    equity_history,
+)
 from trading.gate.limits import CASH_ALLOWANCE
 from trading.gate.refusals import MAX_QUANTITY
 from trading.gate.rules import breaches
@@ -19,6 +25,7 @@ __all__ = [
     "MAX_QUANTITY",
     "Book",
     "Denial",
+    "EquityFold",
     "EquityHistory",
     "Moment",
     "RiskHistory",

@@ -140,20 +140,40 @@ class EquityHistory:
         return _fallen(self.peak, equity)
 
 
-def equity_history(marks: Iterable[Mark]) -> EquityHistory:
-    """Return what the newest of an account's marks, oldest first, is compared with.
+@dataclass(frozen=True, slots=True)
+class EquityFold:
+    """What is left of an account's marks, oldest first; feeding it one returns another.
 
     What was put in or taken out is no gain and no loss: earlier equity moves along with it.
     """
+
     previous: Decimal | None = None
-    peak = before = ZERO
-    for mark in marks:
+    peak: Decimal = ZERO
+    """The highest so far, in the newest mark's money."""
+    equity: Decimal = ZERO
+    """Of the newest mark."""
+
+    def fed(self, mark: Mark) -> EquityFold:
+        """Take up the next mark."""
+        before = self.equity
         base, end = before + mark.paid_in, mark.equity + mark.paid_out
         # In the newest mark's money: what came in before the orders, what went out after them.
-        peak = max(peak * base / before if before > 0 else base, end)
+        peak = max(self.peak * base / before if before > 0 else base, end)
         scale = mark.equity / end if mark.paid_out and end > 0 else Decimal(1)
-        peak, previous, before = peak * scale, base * scale, mark.equity
-    return EquityHistory(previous, peak or None)
+        return EquityFold(base * scale, peak * scale, mark.equity)
+
+    @property
+    def history(self) -> EquityHistory:
+        """What the newest mark's account is compared with."""
+        return EquityHistory(self.previous, self.peak or None)
+
+
+def equity_history(marks: Iterable[Mark]) -> EquityHistory:
+    """Return what the newest of an account's marks, oldest first, is compared with."""
+    fold = EquityFold()
+    for mark in marks:
+        fold = fold.fed(mark)
+    return fold.history
 
 
 def _fallen(reference: Decimal | None, equity: Decimal) -> Decimal:

@@ -10,7 +10,7 @@ import pytest
 from schemas.risk import BreakerLimits
 from trading.breakers.portfolio import correlated, crowded, short_of_cash
 
-LIMITS = BreakerLimits()
+LIMITS = BreakerLimits(mode="enforce")
 GENERATOR = np.random.default_rng(11)
 MARKET = GENERATOR.normal(0, 0.01, 200)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from schemas.errors import Conflict, InvalidRequest
-from schemas.risk import BreakerEvent, BreakerLimits, Halt
+from schemas.errors import InvalidRequest
+from schemas.risk import BreakerEvent, BreakerLimits, BreakerRelease, Halt, RiskLimits
 from trading.breakers.marks import Mark, together
-from trading.breakers.watch import Release, Scope, Watch, watch_of
+from trading.breakers.watch import Scope, Watch, watch_of
 
 DAY = date(2026, 1, 5)
-LIMITS = BreakerLimits()
+LIMITS = BreakerLimits(mode="enforce")
 QUIET = BreakerLimits(
+    mode="enforce",
     day_loss_stop=None,
     day_loss_halt=None,
     portfolio_day_loss_halt=None,
@@ -42,6 +45,10 @@ def marks(*equities: str, first: int = 0) -> list[Mark]:
     found = [Mark(day(first), Decimal(equities[0]), paid_in=Decimal(equities[0]))]
     found += [Mark(day(first + n), Decimal(e)) for n, e in enumerate(equities[1:], 1)]
     return found
+
+
+def release(breaker: str | None = None, *, by: str = "Ada Lovelace", on: int = 0) -> BreakerRelease:
+    return BreakerRelease.model_validate({"session": day(on), "by": by, "breaker": breaker})
 
 
 def fed(watch: Watch, given_marks: Iterable[Mark]) -> tuple[Watch, list[tuple[BreakerEvent, ...]]]:
@@ -125,20 +132,44 @@ def test_a_stop_seen_within_the_session_ends_with_it() -> None:
 def test_a_halt_stays_until_a_named_person_releases_it() -> None:
     watch, _ = fed(Watch(LIMITS), marks("100000.00", "96500.00", *["97000.00"] * 5))
     assert watch.allowed() == "reduce_only"
-    with pytest.raises(InvalidRequest, match="named person"):
-        watch.released(by=" ")
-    with pytest.raises(Conflict, match="cusum is not in force"):
-        watch.released(by="Ada Lovelace", breaker="cusum")
-    watch = watch.released(by="Ada Lovelace")
+    with pytest.raises(ValidationError, match="person's name"):
+        release(by=" ")
+    assert watch.released(release("cusum")) == watch
+    watch = watch.released(release())
     assert watch.allowed() == "all"
-    with pytest.raises(Conflict, match="nothing to release"):
-        watch.released(by="Ada Lovelace")
+    assert watch.released(release()) == watch
+
+
+def test_releases_among_the_limits_are_applied_after_their_sessions() -> None:
+    fall = marks("100", "90", "91", "80", "81")
+    asked = only(day_loss_halt="0.03", releases=[release(on=2).model_dump()])
+    allowed = [watch_of(asked, fall[:n]).allowed() for n in range(1, 6)]
+    assert allowed == ["all", "reduce_only", "all", "reduce_only", "reduce_only"]
+    # On a day without a session: after the first one that follows, and never twice.
+    gap = [fall[0], fall[1], *(replace(mark, session=day(n)) for n, mark in ((5, fall[2]),))]
+    assert watch_of(asked, gap).allowed() == "all"
+    again = [*gap, Mark(day(6), Decimal(80))]
+    assert watch_of(asked, again).allowed() == "reduce_only"
+    # Too early, or of another breaker: nothing.
+    for useless in (release(on=0), release("cusum", on=2)):
+        limits = only(day_loss_halt="0.03", releases=[useless.model_dump()])
+        assert watch_of(limits, fall[:3]).allowed() == "reduce_only"
+    with pytest.raises(ValidationError, match="order of their sessions"):
+        only(releases=[release(on=2).model_dump(), release(on=1).model_dump()])
+
+
+def test_breakers_are_recorded_unless_enforcing_is_said_whatever_the_entrance() -> None:
+    for said in ({}, {"breakers": {}}, {"breakers": {"drawdown_retire": 0.3}}):
+        assert RiskLimits.model_validate(said).breakers.mode == "record"
+    assert BreakerLimits().mode == "record"
+    stops = RiskLimits.model_validate({"breakers": {"mode": "enforce"}})
+    assert stops.breakers.mode == "enforce"
 
 
 def test_what_is_halted_already_is_not_told_again_until_it_was_released() -> None:
     watch, told = fed(Watch(only(day_loss_halt="0.03")), marks("100", "90", "80", "81"))
     assert names(told) == [[], ["day_loss_halt"], [], []]
-    watch = watch.released(by="Ada Lovelace", breaker="day_loss_halt")
+    watch = watch.released(release("day_loss_halt"))
     _, events = watch.fed(Mark(day(9), Decimal(70)))
     assert [event.breaker for event in events] == ["day_loss_halt"]
 
@@ -148,7 +179,7 @@ def test_a_drawdown_is_reviewed_once_and_then_retires_and_counts_anew_after_a_pe
     path = ("100", "120", "102.01", "102", "101", "96.01", "96", "90")
     watch, told = fed(Watch(limits), marks(*path))
     assert names(told) == [[], [], [], ["drawdown_review"], [], [], ["drawdown_retire"], []]
-    watch = watch.released(by="Ada Lovelace")
+    watch = watch.released(release())
     after = [Mark(day(n), Decimal(e)) for n, e in enumerate(("77", "76.5", "90", "76.5"), 10)]
     assert names(fed(watch, after)[1]) == [[], ["drawdown_review"], [], ["drawdown_review"]]
 
@@ -162,8 +193,7 @@ def test_a_fall_through_both_drawdowns_tells_the_review_first() -> None:
 def test_a_review_stops_nothing() -> None:
     watch, _ = fed(Watch(only(drawdown_review="0.15")), marks("100", "80"))
     assert watch.allowed() == "all"
-    with pytest.raises(Conflict):
-        watch.released(by="Ada Lovelace")
+    assert watch.released(release()) == watch
 
 
 def test_ten_losing_sessions_in_a_row_pause_and_a_flat_one_breaks_the_row() -> None:
@@ -174,7 +204,7 @@ def test_ten_losing_sessions_in_a_row_pause_and_a_flat_one_breaks_the_row() -> N
     watch, told = fed(Watch(limits), marks(*falling, "990"))
     assert names(told)[-1] == ["losing_days"]
     assert watch.allowed() == "reduce_only"
-    watch = watch.released(by="Ada Lovelace")
+    watch = watch.released(release())
     watch, told = fed(watch, [Mark(day(20 + n), Decimal(980 - n)) for n in range(10)])
     assert names(told) == [[]] * 9 + [["losing_days"]]
 
@@ -191,7 +221,7 @@ def test_a_shift_of_returns_pauses_for_investigation_and_starts_from_nought() ->
     assert 60 < tripped[0] < 85
     assert told[tripped[0]][0].value > 7.0
     assert watch.allowed() == "reduce_only"
-    assert watch.released(by="Ada Lovelace").cusum.total == 0.0
+    assert watch.released(release()).cusum.total == 0.0
 
 
 def test_deposits_and_withdrawals_are_neither_gain_nor_loss() -> None:
@@ -326,13 +356,14 @@ def test_a_watch_rebuilt_from_its_marks_is_the_same_one(
     drawn: list[Decimal], cut: int, data: st.DataObject
 ) -> None:
     path = path_of(drawn)
-    watch, releases = Watch(LIMITS), []
-    for mark in path:
+    watch, releases = Watch(LIMITS), list[BreakerRelease]()
+    for n, mark in enumerate(path):
         watch, _ = watch.fed(mark)
         if watch.latched and data.draw(st.booleans()):
-            releases.append(Release(mark.session, "Ada Lovelace"))
-            watch = watch.released(by="Ada Lovelace")
-    assert watch_of(LIMITS, path, releases=releases) == watch
+            releases.append(release(on=n))
+            watch = watch.released(release())
+    asked = LIMITS.model_copy(update={"releases": tuple(releases)})
+    assert watch_of(asked, path) == replace(watch, limits=asked)
     begun = watch_of(LIMITS, path[:cut])
     for mark in path[cut:]:
         begun, _ = begun.fed(mark)

@@ -48,6 +48,8 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
     model, the data's hash, the code version and, where there are any, the user's own documents
     that the run could find.
     """
+    if "limits" in request.model_fields_set:
+        _refuse_unknown_names(request.limits, admission.catalog.open(request.data).info().symbols)
     request = _with_defaults(request, admission)
     if request.mask:
         _refuse_unmaskable(request)
@@ -71,6 +73,13 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
         for index, model in enumerate(request.models)
     )
     return Job(job_id=job_id, request=request, runs=runs, created_at=now, updated_at=now)
+
+
+def _refuse_unknown_names(limits: RiskLimits, symbols: Collection[str]) -> None:
+    """Refuse limits of a request's own that protect from a misspelt symbol."""
+    named = {*limits.restricted, *(name for rule in limits.rules for name in rule.symbols)}
+    for symbol in sorted(named.difference(symbols)):
+        _known("symbol", symbol, symbols)
 
 
 def _refuse_untradable(request: SimulationRequest, market: MarketData) -> None:

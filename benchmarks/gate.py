@@ -2,14 +2,16 @@
 
 `python -m benchmarks.gate` prints median, p10 and p90 in microseconds for 20 and 100 holdings: the
 book, `check` and `examine` of one order with the default limits; the same with every limit on (six
-tails over 252 sessions, correlations, sectors, margin, volume, ten rules); and the first order of a
-session, when the past is loaded and its correlations are computed.
+tails over 252 sessions, correlations, sectors, margin, volume, ten rules); the same beside a sale
+that counts as filled, when all is measured twice; the first order of a session, when the past is
+loaded and its correlations are computed; and what a run's guard takes after 10 000 sessions.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -18,13 +20,16 @@ from schemas.account import AccountMark, PositionMark
 from schemas.base import to_micro
 from schemas.execution import ExecutionModel
 from schemas.risk import RiskLimits
+from trading.breakers.marks import Mark
 from trading.gate import (
+    EquityFold,
     EquityHistory,
     Moment,
     RiskHistory,
     Rules,
     SessionRisk,
     check,
+    equity_history,
     examine,
     open_book,
 )
@@ -116,9 +121,11 @@ class _Case:
     def rules(self, limits: RiskLimits, risk: SessionRisk | None = None) -> Rules:
         return Rules(limits, ExecutionModel(), frozenset(self.symbols), risk=risk)
 
-    def order(self, rules: Rules) -> None:
-        """One order from the account to the verdict."""
+    def order(self, rules: Rules, *, selling: bool = False) -> None:
+        """One order from the account to the verdict, `selling` beside a working sale."""
         book = open_book(self.account, (), prices=self.closes, rules=rules, moment=self.moment)
+        if selling:
+            book = book.with_order(OrderIntent(self.symbols[5], "sell", Decimal(1)))
         verdict = examine(self.intent, book)
         if verdict.denial is not None:
             raise AssertionError(verdict.denial.message)
@@ -150,10 +157,31 @@ def main() -> None:
         _measure(f"{at}, defaults: book and examine", lambda: case.order(plain))  # noqa: B023
         _measure(f"{at}, all limits: book and examine", lambda: case.order(full))  # noqa: B023
         _measure(
+            f"{at}, all limits, beside a sale",
+            lambda: case.order(full, selling=True),  # noqa: B023
+        )
+        _measure(
             f"{at}, all limits: first order of a session",
             lambda: case.order(case.rules(full.limits, case.risk())),  # noqa: B023
             rounds=20,
         )
+    _sessions()
+
+
+def _sessions() -> None:
+    """What each order and each session take of a guard that has seen 10 000 marks."""
+    first = date(2000, 1, 3)
+    marks = [
+        Mark(first + timedelta(days=n), Decimal(100_000 + n % 977), paid_in=Decimal(n % 2))
+        for n in range(10_000)
+    ]
+    fold = EquityFold()
+    for mark in marks:
+        fold = fold.fed(mark)
+    following = Mark(first + timedelta(days=10_000), Decimal(100_000))
+    _measure("10 000 marks: what losses are measured from", lambda: fold.history)
+    _measure("10 000 marks: one more", lambda: fold.fed(following))
+    _measure("10 000 marks: from the beginning", lambda: equity_history(marks), rounds=20)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from tests.trading.gate_books import (
 from trading.breakers.marks import Mark
 from trading.gate import (
     Book,
+    EquityFold,
     EquityHistory,
     Moment,
     RiskHistory,
@@ -270,6 +271,27 @@ def test_what_is_paid_in_or_out_is_no_gain_and_no_loss() -> None:
     assert history.drawdown(Decimal(450)) == Decimal("0.1")
     assert history.drawdown(Decimal(1000)) == 0
     assert equity_history([]).day_loss(Decimal(1)) == 0
+
+
+def test_what_losses_are_measured_from_is_kept_mark_by_mark() -> None:
+    day = date(2026, 1, 5)
+    path = [
+        ("100", "100", "0"),
+        ("90", "0", "0"),
+        ("145", "50", "0"),
+        ("70", "0", "75"),
+        ("0", "0", "70"),
+    ]
+    marks = [
+        Mark(day + timedelta(days=n), Decimal(equity), Decimal(paid_in), Decimal(paid_out))
+        for n, (equity, paid_in, paid_out) in enumerate(path)
+    ]
+    fold = EquityFold()
+    for n, mark in enumerate(marks, 1):
+        fold = fold.fed(mark)
+        assert fold.history == equity_history(marks[:n])
+    first = EquityFold().fed(marks[0]).fed(marks[1])
+    assert first.history == EquityHistory(Decimal(100), Decimal(100))
 
 
 @pytest.mark.parametrize("side", ["buy", "sell"])

@@ -47,14 +47,15 @@ def once(measure: Callable[[Book], T]) -> Callable[[Book], T]:
 def ends(book: Book) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     """Return the positions' values with the fewest and with the most units; short ones negative."""
     prices = book.prices
+    values = {s: units * prices[s] for s, units in book.projected.items() if units}
     if not book.waiting_buys and not book.waiting_sells:
-        values = {s: units * prices[s] for s, units in book.projected.items() if units}
         return values, values
-    reach = {symbol: book.reach(symbol) for symbol in book.projected}
-    return (
-        {s: low * prices[s] for s, (low, high) in reach.items() if low or high},
-        {s: high * prices[s] for s, (low, high) in reach.items() if low or high},
-    )
+    fewest, most = dict(values), values
+    for symbol in {**book.waiting_buys, **book.waiting_sells}:
+        low, high = book.reach(symbol)
+        if low or high:
+            fewest[symbol], most[symbol] = low * prices[symbol], high * prices[symbol]
+    return fewest, most
 
 
 @once
@@ -198,9 +199,10 @@ def _ends(book: Book) -> list[dict[str, float]]:
     fewest, most = ends(book)
     found = [{symbol: float(value) for symbol, value in most.items() if value}]
     if fewest is not most:
-        prices = book.prices
         found.append({symbol: float(value) for symbol, value in fewest.items() if value})
-        found.append({s: float(u * prices[s]) for s, u in book.projected.items() if u})
+        if book.waiting_buys and book.waiting_sells:  # else it is one of these two
+            prices = book.prices
+            found.append({s: float(u * prices[s]) for s, u in book.projected.items() if u})
     return found
 
 

@@ -6,8 +6,7 @@ it denies goes there to be recorded. Nobody else hands orders to a broker.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from decimal import ROUND_DOWN, Decimal
 from typing import Annotated, get_args
 
@@ -46,6 +45,14 @@ from mcp_servers.trading_arguments import (
     read_terms,
 )
 from mcp_servers.trading_desk import NO_GUARD, Ask, Desk, Guard, Wish
+from mcp_servers.trading_rebalancing import (
+    BandEndArgument,
+    CostArgument,
+    DriftArgument,
+    TaxArgument,
+    read_policy,
+    tax_lots_of,
+)
 from schemas.base import MILLIONTH, plain
 from schemas.errors import BadConfiguration
 from schemas.execution import ExecutionModel
@@ -67,7 +74,7 @@ from schemas.trading import (
 )
 from trading.execution.words import execution_assumptions
 from trading.gate import Rules
-from trading.rebalance import MIN_ORDER, rebalance
+from trading.rebalance import MIN_ORDER, Skipped, rebalance
 
 _INSTRUCTIONS = (
     "Trade one account. Everything shown was known before the session opens; orders fill in the "
@@ -231,7 +238,8 @@ class _Tools:
                 side=side,
                 quantity=intent.quantity,
             )
-        passed = replace(intent, quantity=verdict.quantity)
+        passed = intent if verdict.denial else verdict.intent
+        after = book if verdict.denial else book.with_order(passed)
         cost = book.estimate(passed)
         return PreviewAnswer(
             accepted=verdict.denial is None,
@@ -242,7 +250,7 @@ class _Tools:
             last_close=book.prices[intent.symbol],
             amount=cost.amount,
             commission=cost.commission,
-            cash_after=book.with_order(passed).cash,
+            cash_after=after.cash,
         )
 
     async def place_order(
@@ -303,18 +311,32 @@ class _Tools:
         min_order: Annotated[
             Number, Field(description="trades worth less money than this are left out")
         ] = str(MIN_ORDER),
+        *,
+        drift: DriftArgument = "0",
+        to: BandEndArgument = "target",
+        cost_aware: CostArgument = False,
+        tax_aware: TaxArgument = False,
     ) -> RebalanceAnswer:
         """Place the sells and buys that bring the account to target weights, in one call.
 
         Weights lie between 0 and 1 and sum to 1 at most; what is held and not named is sold. Sizes
         are taken at the last known closes with costs and a small price rise allowed for. Working
-        orders count as done. Symbols without a price are skipped and named.
+        orders count as done. Symbols without a price are skipped and named. `drift` and
+        `cost_aware` leave a name alone that is near enough to its target; `left_alone` says which
+        and why. To enter a name, or to leave it, waits for neither.
         """
         targets = read_targets(weights)
         why = read_reason(reason)
         smallest = read_number(min_order, "min_order")
+        policy = read_policy(drift, to, cost_aware=cost_aware)
         book = self._desk.book(targets)
-        plan = rebalance(targets, book, min_order=max(smallest, Decimal()))
+        plan = rebalance(
+            targets,
+            book,
+            min_order=max(smallest, Decimal()),
+            policy=policy,
+            tax_lots=tax_lots_of(targets, book, broker=self._desk.broker) if tax_aware else None,
+        )
         orders: list[PlacedOrder] = []
         for intent in plan.intents:
             order, book = self._desk.place(Wish(intent, why), book)
@@ -326,7 +348,8 @@ class _Tools:
             quantities=tuple(order.quantity for order in orders),
             statuses=tuple(order.status for order in orders),
             denied=tuple(order.denied for order in orders if order.denied),
-            skipped=tuple(SkippedSymbol(symbol=s.symbol, reason=s.reason) for s in plan.skipped),
+            skipped=_rows(plan.skipped),
+            left_alone=_rows(plan.left_alone),
         )
 
     async def cancel_order(
@@ -348,6 +371,10 @@ class _Tools:
         """
         order = self._desk.broker.order(client_order_id)
         return explained(order, self._desk.broker.fills(since=order.session))
+
+
+def _rows(skipped: Iterable[Skipped]) -> tuple[SkippedSymbol, ...]:
+    return tuple(SkippedSymbol(symbol=each.symbol, reason=each.reason) for each in skipped)
 
 
 def _filling(rules: Rules, market: MarketData) -> tuple[str, ...]:

@@ -156,11 +156,11 @@ def read_symbol(symbol: str) -> str:
     return symbol
 
 
-def read_number(given: object, name: str) -> Decimal:
+def read_number(given: object, name: str, *, example: str = "12.5") -> Decimal:
     """Return a finite number cut to six places; `name` is what a refusal calls it."""
     text = given.strip() if isinstance(given, str) else repr(given)
     if not _NUMBER.fullmatch(text):
-        raise InvalidRequest(f"{name} must be a finite number, such as 12.5")
+        raise InvalidRequest(f"{name} must be a finite number, such as {example}")
     value = Decimal(text)
     if abs(value) > MAX_QUANTITY:
         raise InvalidRequest(f"{name} must lie within ±{MAX_QUANTITY}")

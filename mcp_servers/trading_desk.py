@@ -9,9 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from interfaces.broker import Broker
 from interfaces.calendar import TradingCalendar
 from interfaces.clock import Clock
@@ -20,8 +17,8 @@ from interfaces.market import MarketData
 from mcp_servers.risk_history import load_history, sessions_needed
 from mcp_servers.trading_answers import as_placed
 from mcp_servers.trading_arguments import read_quantity
-from quant.sizing import position_share
-from schemas.base import MILLIONTH, ZERO, to_cents, to_micro
+from mcp_servers.trading_sizing import money_by_rule
+from schemas.base import MILLIONTH, to_micro
 from schemas.errors import Conflict, InvalidRequest, NotFound
 from schemas.orders import Order, Side, Terms, Transition
 from schemas.trading import PlacedOrder
@@ -290,21 +287,8 @@ class Desk:
         sizing = self.rules.limits.sizing
         if sizing is None or side == "sell":
             raise InvalidRequest("give a quantity or a notional")
-        try:
-            share = position_share(sizing, self._returns(symbol, sizing.window))
-        except (InvalidRequest, NotFound) as error:
-            raise InvalidRequest(f"{symbol} cannot be sized: {error}") from error
-        held = book.projected.get(symbol, ZERO) * book.prices.get(symbol, ZERO)
-        missing = to_cents(to_micro(share) * book.equity - held)
-        if missing <= 0:
-            raise InvalidRequest(f"{symbol} is as large as its sizing rule lets it be")
-        return missing
-
-    def _returns(self, symbol: str, window: int) -> NDArray[np.float64]:
-        closes = self.market.view(self.clock.now()).closes([symbol], lookback=window + 1).values
-        levels = closes[:, 0]
-        levels = levels[np.isfinite(levels)]
-        return levels[1:] / levels[:-1] - 1.0
+        view = self.market.view(self.clock.now())
+        return money_by_rule(sizing, symbol, book=book, view=view)
 
     def group(self, name: str) -> str:
         """Return what an agent's own name for a group of orders is at the broker."""

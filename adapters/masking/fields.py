@@ -96,6 +96,7 @@ _PLACED: Fields = {
         ours="status_reason",
     ),
 }
+_NO_ORDER = _fields(symbol="symbol", ours="reason")
 _SEARCH = Tool(
     _fields(text="query", symbol="symbol", plain="limit"),
     _fields(
@@ -299,9 +300,13 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             _PLACED,
         ),
         "trading_rebalance_to_weights": Tool(
-            _fields({"weights": BySymbol("plain")}, text="reason", plain="min_order"),
             _fields(
-                {"denied": _LIMIT, "skipped": _fields(symbol="symbol", ours="reason")},
+                {"weights": BySymbol("plain")},
+                text="reason",
+                plain="min_order drift to cost_aware tax_aware",
+            ),
+            _fields(
+                {"denied": _LIMIT, "skipped": _NO_ORDER, "left_alone": _NO_ORDER},
                 symbol="symbols",
                 quantity="quantities",
                 plain="order_ids sides statuses",

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import anyio
+import mcp
 import numpy as np
 import pytest
 
@@ -143,6 +145,27 @@ def test_two_agents_cannot_spend_the_same_cash() -> None:
     agents = desk.call("list_orders", server=other)["agents"]
     assert agents == ["alpha_trading", "somebody_else", "somebody_else"]
     assert desk.run.end().mark.cash >= 0
+
+
+def test_two_agents_at_once_cannot_spend_the_same_cash_within_one_process() -> None:
+    desk = Desk()
+    servers = [desk.server, desk.of("somebody_else"), desk.of("a_third")]
+    statuses: list[str] = []
+
+    async def buy(server: Any) -> None:
+        order = {"symbol": "AAA", "side": "buy", "quantity": "60", "reason": "mine"}
+        async with mcp.Client(server) as client:
+            answer = await client.call_tool("trading_place_order", order)
+            statuses.append((answer.structured_content or {})["status"])
+
+    async def together() -> None:
+        async with anyio.create_task_group() as group:
+            for server in servers:
+                group.start_soon(buy, server)
+
+    anyio.run(together)
+    assert sorted(statuses) == ["accepted", "denied", "denied"]
+    assert len(desk.run.end().fills) == 1
 
 
 def test_two_agents_cannot_sell_the_same_units_and_keys_are_each_ones_own() -> None:

@@ -301,3 +301,51 @@ def test_a_trimmed_order_asked_for_again_is_the_same_order() -> None:
     (order,) = desk.run.exchange.orders()
     assert "trimmed by rule small" in (order.gate or "")
     assert "conflict" in desk.place(client_key="mine", quantity="1")
+
+
+PREVIEWED: tuple[dict[str, Any], ...] = (
+    {},
+    {"quantity": "2"},
+    {"quantity": None, "notional": "1000"},
+    {"quantity": None, "notional": "100.10"},
+    {"quantity": "20", "order_type": "limit", "limit_price": "95"},
+    {"quantity": "20", "order_type": "stop", "stop_price": "110"},
+    {"quantity": None, "notional": "900", "order_type": "limit", "limit_price": "95"},
+    {"quantity": None, "notional": "300", "side": "sell"},
+    {"side": "sell", "quantity": "1"},
+    {"side": "sell", "quantity": "4", "symbol": "BBB"},
+    {"quantity": None},
+    {"quantity": None, "notional": "1000", "symbol": "CCC"},
+    {"quantity": "90000"},
+)
+
+
+@pytest.mark.parametrize("asked", PREVIEWED, ids=lambda kind: "-".join(map(str, kind.values())))
+@pytest.mark.parametrize("trims", [False, True])
+def test_a_preview_is_what_placing_the_order_does(asked: dict[str, Any], trims: bool) -> None:
+    small = Rule(id="small", action="trim", measure="order_share", max=Decimal("0.05"))
+    sizing = Sizing(share=Decimal("0.2"))
+    desk = Desk(RiskLimits(rules=(small,) if trims else (), sizing=sizing, restricted=("CCC",)))
+    desk.place(symbol="BBB", quantity="20")
+    desk.next()
+    wanted = order(**asked)
+    seen = desk.call("preview_order", **{k: v for k, v in wanted.items() if k != "reason"})
+    before = Decimal(desk.call("get_account")["cash"])
+    placed = desk.call("place_order", **wanted)
+    assert (seen["accepted"], seen["quantity"]) == (
+        placed["status"] == "accepted",
+        placed["quantity"],
+    )
+    assert seen["denied"] == placed["denied"]
+    # What nobody may trade changes nothing: its preview tells the cash as it stands by then.
+    probe = desk.call("preview_order", symbol="CCC", side="buy", quantity="1")
+    assert probe["denied"]["limit"] == "restricted"
+    assert seen["cash_after"] == probe["cash_after"]
+    spent = Decimal(seen["amount"]) + Decimal(seen["commission"])
+    if seen["accepted"] and wanted["side"] == "buy":
+        assert Decimal(seen["cash_after"]) == before - spent
+    if trims and seen["accepted"] and wanted["side"] == "buy":
+        assert Decimal(seen["amount"]) < Decimal("0.06") * before
+    told = desk.call("explain_trade", client_order_id=placed["client_order_id"])
+    if told["notional"] is not None and seen["accepted"]:
+        assert Decimal(seen["amount"]) == Decimal(told["notional"])

@@ -25,9 +25,18 @@ from trading.rebalance.policies import (
     due_sessions,
     no_trade_half_width,
 )
-from trading.rebalance.tax_lots import LotChoice, LotSale, Sale, TaxLots, TaxRates, choose_lots
+from trading.rebalance.tax_lots import (
+    DEFAULT_RATES,
+    LotChoice,
+    LotSale,
+    Sale,
+    TaxLots,
+    TaxRates,
+    choose_lots,
+)
 
 __all__ = [
+    "DEFAULT_RATES",
     "MIN_ORDER",
     "MIN_ORDER_SHARE",
     "PRICE_ALLOWANCE",

@@ -46,6 +46,12 @@ class TaxRates:
             raise InvalidRequest("tax rates lie between 0 and 1")
 
 
+DEFAULT_RATES = TaxRates(short_term=Decimal("0.24"), long_term=Decimal("0.15"))
+"""US federal, of somebody in the 24 % bracket; states and the net investment income tax left out.
+
+Sources: IRC section 1(j)(2) for short-term gains, 1(h) for long-term ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class LotSale:
     """Units of one lot sold, before commission."""

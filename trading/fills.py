@@ -175,6 +175,8 @@ class _Attempt:
             convention=meeting.convention,
         )
         if not self._against():
+            if order.terms.lots:
+                raise InvalidRequest(f"there is no lot '{order.terms.lots[0]}' to close")
             return fill
         gain = realised_gain(
             fill, self.power.state, method=policies.execution.lots, chosen=order.terms.lots

@@ -222,6 +222,27 @@ def test_money_buys_its_units_at_the_fill_price() -> None:
     assert (found.fill, found.reason) == (None, "the money does not buy a unit")
 
 
+@pytest.mark.parametrize("y", ["1", "10", "100"])
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_money_is_never_exceeded_however_the_order_moves_the_price(side: Side, y: str) -> None:
+    moved = FREE.model_copy(update={"impact": SquareRootImpact(y=Decimal(y))})
+    asked = order(side, "500", Terms(notional=Decimal("5000.00")))
+    account = state("1000000", ("100000", "1000.00"))
+    fill = filled(asked, account, execution=moved, volume="1000").fill
+    assert fill is not None
+    assert 0 < fill.amount <= Decimal("5000.00")
+    assert fill.quantity <= 1000  # twice what the money is worth at the market's price
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+@pytest.mark.parametrize("terms", [CASH_ONLY, SHORT])
+def test_a_lot_that_is_not_there_fills_nothing_and_says_so(side: Side, terms: AccountTerms) -> None:
+    asked = order(side, "5", Terms(lots=("20190102-7",)))
+    found = filled(asked, state("1000", terms=terms), terms=terms)
+    assert found.fill is None
+    assert found.reason is not None
+
+
 def test_impact_is_paid_by_price_and_named() -> None:
     moved = FREE.model_copy(update={"impact": SquareRootImpact()})
     fill = filled(order("buy", "10"), state("2000"), execution=moved, volume="5").fill

@@ -141,13 +141,24 @@ class Pricer:
         return cut(most_within(outlay, int(units / step), cash) * step, step)
 
     def units_for(self, offer: Offer, money: Decimal, *, before: Traded = UNTRADED) -> Decimal:
-        """Return the units that so much money trades at the fill price, cut to what can be."""
+        """Return the units that so much money trades at the fill price, never for more than it.
+
+        A sale that moves the price far brings less than it: no more than twice the units are sold
+        that the money is worth before it.
+        """
         step = self._policies.step
         units = cut(min(money / offer.reference, _MOST_UNITS), step)
+        most = 2 * units
         for _ in range(2):  # the price depends on the units only where impact does, and weakly
             if units:
                 price = self.price(offer, units, before=before).price
-                units = cut(min(money / price, _MOST_UNITS), step)
+                units = min(cut(min(money / price, _MOST_UNITS), step), most)
+
+        def amount(count: int) -> Decimal:
+            return self.price(offer, count * step, before=before).charge.amount
+
+        if units and amount(int(units / step)) > money:
+            units = most_within(amount, int(units / step), money) * step
         return units
 
 

@@ -22,9 +22,9 @@ TIERED, PER_SHARE, PER_ORDER = range(3)
 NO_BAR, MISSED, CAPPED, NOT_TRADABLE, WHOLE = range(5)
 ACCEPTED, PARTLY, FILLED, CANCELLED, REJECTED, EXPIRED = range(6)
 FIGURES = 8  # of a fill: order, session, quantity, reference, price, amount, fee, convention
-SIDE, KIND, FORCE, FIRST, QUANTITY, LIMIT_AT, STOP_AT, DONE, MONEY, FEES, HIT = range(11)
-"""Columns of an order: what was asked, and what has been done: units, money and fees so far, and
-whether its stop has been reached."""
+SIDE, KIND, FORCE, FIRST, QUANTITY, LIMIT_AT, STOP_AT, DONE, MONEY, FEES, HIT, TURN = range(12)
+"""Columns of an order: what was asked, what has been done: units, money and fees so far, whether
+its stop has been reached; and its turn in the session."""
 
 
 class Rules(NamedTuple):
@@ -89,7 +89,7 @@ class Deal(NamedTuple):
 class Desk(NamedTuple):
     """What orders are traded with.
 
-    `bars` (N, T, 8) are the figures of `Bar`, `tiers` (K, 2) as in `_owed`. Of `orders` (M, 11) and
+    `bars` (N, T, 8) are the figures of `Bar`, `tiers` (K, 2) as in `_owed`. Of `orders` (M, 12) and
     `status` (M,) those from `starts[g]` to `starts[g + 1]` share the bars `names[g]`. `traded` (2,)
     has the units sold and bought in the session so far, `made` (1,) the number of fills.
     """
@@ -225,9 +225,7 @@ def _cost(rules: Rules, bar: Bar, units: float, traded: tuple[float, float]) -> 
 def _priced(reference: float, asked: Asked, share: float) -> float:
     """Return the price paid: moved against the order, never below 1e-6 nor beyond its limit."""
     price = max(_micro(reference * (1.0 + asked.side * share)), 1e-6)
-    if asked.side * price > asked.side * asked.limit:
-        return asked.limit
-    return price
+    return asked.limit if asked.side * price > asked.side * asked.limit else price
 
 
 @njit(cache=True)
@@ -314,16 +312,9 @@ def _state(rules: Rules, age: int, force: int, deal: tuple[int, bool]) -> int:
 
 @njit(cache=True)
 def _asked(orders: Floats, i: int) -> Asked:
-    return Asked(
-        orders[i, SIDE],
-        int(orders[i, KIND]),
-        int(orders[i, FORCE]),
-        orders[i, QUANTITY],
-        orders[i, LIMIT_AT],
-        orders[i, STOP_AT],
-        orders[i, DONE],
-        orders[i, HIT] > 0.0,
-    )
+    kind, force, done = int(orders[i, KIND]), int(orders[i, FORCE]), orders[i, DONE]
+    quantity, limit, stop = orders[i, QUANTITY], orders[i, LIMIT_AT], orders[i, STOP_AT]
+    return Asked(orders[i, SIDE], kind, force, quantity, limit, stop, done, orders[i, HIT] > 0.0)
 
 
 @njit(cache=True)
@@ -344,23 +335,31 @@ def _write(desk: Desk, fills: Floats, order: tuple[int, int], deal: Deal) -> Non
 
 
 @njit(cache=True)
-def _side(desk: Desk, fills: Floats, working: Codes, now: tuple[Bar, int]) -> int:
-    """Take orders of one side through a session; return how many work on, the first ones now."""
-    bar, t = now
-    rules, orders, traded, status = desk.rules, desk.orders, desk.traded, desk.status
-    kept = 0
+def _line_up(desk: Desk, bar: Bar, working: Codes) -> int:
+    """Give orders that share a bar their turns: open, inside, close, sales first; return them."""
+    rules, orders = desk.rules, desk.orders
+    if not (rules.has_impact or np.isfinite(rules.volume_share)):
+        return 1
     for i in working:
+        convention = _meet(rules, bar, _asked(orders, i))[1]
+        phase = 0 if convention == AT_THE_OPEN else 2 if convention == AT_THE_CLOSE else 1
+        orders[i, TURN] = 2.0 * phase + (1.0 if orders[i, SIDE] > 0.0 else 0.0)
+    return 6
+
+
+@njit(cache=True)
+def _take(desk: Desk, fills: Floats, working: Codes, now: tuple[Bar, int, int]) -> None:
+    """Take the orders whose turn it is through a session; `now`: its bar, its row, the turn."""
+    bar, t, turn = now
+    rules, orders, traded = desk.rules, desk.orders, desk.traded
+    for i in working[orders[working, TURN] == turn]:
         place = 1 if orders[i, SIDE] > 0.0 else 0
         deal = _trade(rules, bar, _asked(orders, i), (traded[place], traded[1 - place]))
         orders[i, HIT] = 1.0 if deal.hit else 0.0
         if deal.units > 0.0:
             _write(desk, fills, (i, t), deal)
         age, force = t - int(orders[i, FIRST]), int(orders[i, FORCE])
-        status[i] = _state(rules, age, force, (deal.outcome, orders[i, DONE] > 0.0))
-        if status[i] in (ACCEPTED, PARTLY):
-            working[kept] = i
-            kept += 1
-    return kept
+        desk.status[i] = _state(rules, age, force, (deal.outcome, orders[i, DONE] > 0.0))
 
 
 @njit(cache=True)
@@ -368,25 +367,24 @@ def _group(desk: Desk, fills: Floats, group: tuple[int, int], days: Floats) -> F
     """Take a group's orders through its (T, 8) days; return the fills, grown where needed."""
     following, end = group
     orders, made, traded = desk.orders, desk.made, desk.traded
-    working, counts = np.empty((2, end - following), np.int64), np.zeros(2, np.int64)
-    t = -1
-    while following < end or counts[0] + counts[1] > 0:
-        t = t + 1 if counts[0] + counts[1] > 0 else int(orders[following, FIRST])
+    working, count, t = np.empty(end - following, np.int64), 0, -1
+    while following < end or count > 0:
+        t = t + 1 if count > 0 else int(orders[following, FIRST])
         if t == len(days):
             break
         while following < end and orders[following, FIRST] == t:
-            place = 1 if orders[following, SIDE] > 0.0 else 0
-            working[place, counts[place]] = following
-            counts[place] += 1
-            following += 1
-        needed = made[0] + counts[0] + counts[1]
-        if needed > len(fills):
-            fills = np.concatenate((fills, np.empty((needed, FIGURES))))
+            working[count] = following
+            count, following = count + 1, following + 1
+        if made[0] + count > len(fills):
+            fills = np.concatenate((fills, np.empty((made[0] + count, FIGURES))))
         traded[0] = traded[1] = 0.0
         day = days[t]
         bar = Bar(day[0], day[1], day[2], day[3], day[4], day[5], day[6], day[7])
-        for place in range(2):
-            counts[place] = _side(desk, fills, working[place, : counts[place]], (bar, t))
+        for turn in range(_line_up(desk, bar, working[:count])):
+            _take(desk, fills, working[:count], (bar, t, turn))
+        kept = working[:count][desk.status[working[:count]] <= PARTLY]
+        count = len(kept)
+        working[:count] = kept
     return fills
 
 

@@ -69,9 +69,10 @@ def checked_bars(bars: Bars) -> Bars:
 
 
 def checked_orders(orders: Orders, shape: tuple[int, ...]) -> Floats:
-    """Return the figures of orders that can be, (M, 11), bars being of that shape (T, N).
+    """Return the figures of orders that can be, (M, 12), bars being of that shape (T, N).
 
-    The columns are those of `quant.matching_compiled`: what was asked, then what has been done.
+    The columns are those of `quant.matching_compiled`: what was asked, then what has been done
+    and the turn.
     """
     if len({getattr(orders, each.name).shape for each in fields(orders)}) != 1:
         raise InvalidRequest("an order has nine figures: all arrays must be equally long.")
@@ -98,5 +99,5 @@ def checked_orders(orders: Orders, shape: tuple[int, ...]) -> Floats:
     rounded = (np.rint(each * 1e6) / 1e6 for each in (orders.quantity, orders.limit, orders.stop))
     codes = (orders.side, orders.order_type, orders.time_in_force, orders.first)
     has_no_stop = orders.order_type < 2
-    nothing = np.zeros((len(has_no_stop), 3))
-    return np.column_stack((*codes, *rounded, nothing, has_no_stop)).astype(np.float64)
+    nothing, turn = np.zeros((len(has_no_stop), 3)), np.zeros(len(has_no_stop))
+    return np.column_stack((*codes, *rounded, nothing, has_no_stop, turn)).astype(np.float64)

@@ -2,7 +2,8 @@
 
 A bracket's child waits as `intent` until its parent has filled, whole or as far as it ever will,
 and is cancelled when the parent ends without a fill; of an `oco_group` the first fill cancels the
-others. The book knows no price and no account; it is rebuilt from ticks.
+others. A buy `after_sells` is cancelled with the first sell before it that ends short. The book
+knows no price and no account; it is rebuilt from ticks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from trading.execution.latency import Presence
 from trading.order_actions import restate
 from trading.order_pages import OrderPages
 from trading.order_states import content, move
+from trading.order_ties import exit_units, exits, is_resized, makes_room, why_unsold
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class OrderBook:
     def __init__(self) -> None:
         self._pages = OrderPages()
         self._standing: dict[str, Standing] = {}
-        self._asked: dict[str, tuple[object, ...]] = {}
+        self._asked: dict[str, Order] = {}
         self._changed: dict[str, None] = {}
         self._fills: list[Fill] = []
         self._put_away = False
@@ -103,7 +105,7 @@ class OrderBook:
             name = order.client_order_id
             known = self._standing.get(name)
             if known is not None and content(known.order) != content(order):
-                self._asked.setdefault(name, content(known.order))
+                self._asked.setdefault(name, known.order)
             self._put(self._taken_up(known or Standing(order), order))
         for fill in tick.fills:
             one = self._standing.get(fill.client_order_id)
@@ -125,8 +127,11 @@ class OrderBook:
         there = self.find(order.client_order_id)
         if there is None:
             return None
-        asked = self._asked.get(order.client_order_id)
-        if (content(there) if asked is None else asked) != content(order):
+        asked, wanted = self._asked.get(order.client_order_id, there), order
+        if is_resized(there):
+            # How many units it asked for is not kept for good: its parent's fill has the say.
+            wanted = order.model_copy(update={"quantity": asked.quantity})
+        if content(asked) != content(wanted):
             raise Conflict(f"order {order.client_order_id} exists with other content")
         return there
 
@@ -142,7 +147,7 @@ class OrderBook:
         return (*self._pages.fills(since), *fresh)
 
     def working(self) -> list[Standing]:
-        """Return the orders that work in the order they meet the market.
+        """Return the orders that work in the order they meet the market in a phase of the session.
 
         Sells before buys, older sessions first, then by agent and sequence.
         """
@@ -166,6 +171,16 @@ class OrderBook:
             refused = Step("rejected", f"its parent {parent_id} {told}")
             return self.step(order.client_order_id, refused, at)
         return self._woken(one, parent, at).order if parent.status in ENDED else order
+
+    def awaited(self, order: Order) -> Order | None:
+        """Return a sell that has yet to fill before the order may; None: nothing is in its way.
+
+        None of those before it has ended short: that would have cancelled it.
+        """
+        if not order.terms.after_sells:
+            return None
+        sells = (one.order for one in self._standing.values() if one.order.status in WORKING)
+        return next((sell for sell in sells if makes_room(sell, order)), None)
 
     def cancel(self, client_order_id: str, at: datetime) -> Order:
         """Cancel an order that works or waits; `NotFound`; `Conflict` when it has ended."""
@@ -218,6 +233,11 @@ class OrderBook:
         if order.status not in ENDED:
             return woken
         name = order.client_order_id
+        if order.side == "sell" and order.status != "filled":
+            unsold = Step("cancelled", why_unsold(order))
+            for buy in self._names(lambda one: makes_room(order, one.order)):
+                if self._standing[buy].lives:
+                    woken += self.settle_ties(self.step(buy, unsold, at), at)
         for child in self._names(lambda one: one.order.terms.parent_id == name):
             one = self._standing[child]
             if not one.waits:
@@ -247,7 +267,7 @@ class OrderBook:
             if isinstance(after, str):
                 ended.append(self.step(name, Step("cancelled", after), at))
             elif after is not None:
-                self._asked.setdefault(name, content(order))
+                self._asked.setdefault(name, order)
                 self._put(replace(one, order=after))
         for order in ended:
             self.settle_ties(order, at)
@@ -274,19 +294,25 @@ class OrderBook:
         return done
 
     def _woken(self, one: Standing, parent: Order, at: datetime) -> Standing:
-        """Let a child work; it exits no more than its parent has entered."""
+        """Let a child work; it exits what its parent has entered, or as much of that as it asks."""
         order, why = one.order, None
-        if (
-            order.symbol == parent.symbol
-            and order.side != parent.side
-            and order.quantity > parent.filled_quantity
-        ):
-            why = f"cut to the {plain(parent.filled_quantity)} that its parent filled"
-            self._asked.setdefault(order.client_order_id, content(order))
-            cut = order.model_copy(update={"quantity": parent.filled_quantity})
-            one = replace(one, order=cut)
+        units = order.quantity
+        if exits(order, parent):
+            units = exit_units(order, parent, is_whole=self._is_whole(order, parent))
+        if units != order.quantity:
+            done = "cut" if units < order.quantity else "raised"
+            why = f"{done} to the {plain(units)} that its parent filled"
+            self._asked.setdefault(order.client_order_id, order)
+            one = replace(one, order=order.model_copy(update={"quantity": units}))
         first = self._presence(parent.client_order_id, at)
         return self._accept(one, at, first=first, reason=why)
+
+    def _is_whole(self, child: Order, parent: Order) -> bool:
+        """Whether a child asked for all units of its parent, in whatever units that was."""
+        asked = [self._asked.get(one.client_order_id, one) for one in (child, parent)]
+        if asked[0].session != asked[1].session:
+            asked = [child, parent]
+        return asked[0].quantity == asked[1].quantity
 
     def _cancel_group(self, order: Order, at: datetime, *, both: bool) -> list[Standing]:
         group, own = order.terms.oco_group, order.client_order_id

@@ -1,4 +1,8 @@
-"""The floor of the simulated exchange: a session's orders meet its bars, one after the other."""
+"""The floor of the simulated exchange: a session's orders meet its bars, one after the other.
+
+By the phases of a session: what fills at its open comes before what fills inside the bar, and the
+close is last. So no fill is paid with money, or sells units, that came later in the day.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,18 @@ from decimal import Decimal
 from adapters.broker.session_prices import SessionPrices
 from schemas.orders import WORKING, Fill, Order
 from trading.account import AccountState
-from trading.execution.matching import Encounter, Meeting, Missed, meet
+from trading.execution.matching import INSIDE, Encounter, Meeting, Missed, meet
 from trading.execution.policies import Policies
 from trading.fills import AccountTerms, Desk, Outcome, Power, fill_order, gross_room
 from trading.order_book import OrderBook, Standing, Step
+from trading.order_ties import why_unsold
 
 Met = Meeting | Missed | None
 """What a bar did to an order; None: there was no bar to meet."""
 
 _ENDS_AT_ONCE = ("ioc", "fok")
+_SESSION_END = 3
+"""After all phases: what missed its bar ends when all that fills has filled."""
 
 
 class Floor:
@@ -53,33 +60,29 @@ class Floor:
         """
         halted = frozenset(suspended)
         waiting = self._in_turn(self._orders.working(), halted)
-        missed: list[tuple[str, Met]] = []
-        while waiting or missed:
-            # What missed its bar ends with the session, when all that fills has filled.
-            is_over = not waiting
-            name, met = (missed if is_over else waiting).pop(0)
+        while waiting:
+            name, met = waiting.pop(0)
             one = self._orders.standing(name)
             if one.order.status not in WORKING:
                 continue
-            if isinstance(met, Meeting):
-                self._fill(one, met, account(), book_fill)
-            elif is_over:
+            if not isinstance(met, Meeting):
                 self._miss(one, met, suspended=one.order.symbol in halted)
-            else:
-                missed.append((name, met))
-                continue
+            elif not self._holds_back(one):
+                self._fill(one, met, account(), book_fill)
             order = self._orders.standing(name).order
             both = order.terms.oco_group in self._unclear
             woken = self._orders.settle_ties(order, self._at, both=both)
-            waiting += self._in_turn(woken, halted)
+            if woken:  # they come last in their phase
+                waiting = sorted([*waiting, *self._in_turn(woken, halted)], key=_phase_of)
 
     def _in_turn(self, orders: Iterable[Standing], halted: frozenset[str]) -> list[tuple[str, Met]]:
-        """Return the orders in turn with what their bars do to them.
+        """Return the orders by phase and in turn, with what their bars do to them.
 
-        Of a group whose orders meet the same bar, what the open decides comes first; where nothing
-        tells what came first inside the bar, what is worse for the account.
+        Of a group whose orders meet the same bar in one phase, what is worse for the account comes
+        first: nothing tells which did.
         """
         found = [(one, None if one.order.symbol in halted else self._meet(one)) for one in orders]
+        found.sort(key=_phase_of)
         groups: dict[str, list[int]] = {}
         for place, (one, met) in enumerate(found):
             group = one.order.terms.oco_group
@@ -87,7 +90,7 @@ class Floor:
                 groups.setdefault(group, []).append(place)
         for group, places in groups.items():
             members = sorted((found[place] for place in places), key=self._how_bad)
-            if len(members) > 1 and self._how_bad(members[0])[0]:
+            if [_phase_of(each) for each in members[:2]] == [INSIDE, INSIDE]:
                 self._unclear.add(group)
             for place, member in zip(places, members, strict=True):
                 found[place] = member
@@ -100,13 +103,26 @@ class Floor:
         presence, past = self._prices.presence(one), self._prices.past(one)
         return meet(Encounter(one.order, bar, self._policies.fills, presence, past))
 
-    def _how_bad(self, found: tuple[Standing, Met]) -> tuple[bool, Decimal]:
+    def _how_bad(self, found: tuple[Standing, Met]) -> tuple[int, Decimal]:
         one, met = found
         bar = self._prices.bar(one.order.symbol)
         if bar is None or not isinstance(met, Meeting):
-            return True, Decimal()
+            return _SESSION_END, Decimal()
         gain = (bar.close - met.price) * one.order.remaining
-        return not met.at_open, gain if one.order.side == "buy" else -gain
+        return met.phase, gain if one.order.side == "buy" else -gain
+
+    def _holds_back(self, one: Standing) -> bool:
+        """Keep a buy that needs the sells before it from filling while one of them has not."""
+        sell = self._orders.awaited(one.order)
+        if sell is None:
+            return False
+        name = one.order.client_order_id
+        if one.order.terms.time_in_force == "gtc":
+            told = f"it waits for the sells before it, and {sell.symbol}'s has not filled"
+            self._orders.remark(name, told)
+        else:
+            self._orders.step(name, Step("cancelled", why_unsold(sell)), self._at)
+        return True
 
     def _fill(
         self,
@@ -194,3 +210,8 @@ class Floor:
             return False
         begun = capped or one.age > 0 or order.filled_quantity > 0
         return begun and one.age < self._policies.participation.carry_sessions
+
+
+def _phase_of(found: tuple[object, Met]) -> int:
+    met = found[1]
+    return met.phase if isinstance(met, Meeting) else _SESSION_END

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import pairwise
 
+import pytest
+
+from schemas.errors import Conflict
 from schemas.orders import Order, Terms
+from tests.adapters.acted import split
 from tests.adapters.bar_markets import FLAT
 from tests.adapters.order_runs import (
     CAPPED,
@@ -108,6 +113,65 @@ def test_children_end_with_a_parent_that_never_filled_and_exit_no_more_than_it_e
     assert now(run, parent).filled_quantity == 4
     assert [now(run, each).quantity for each in (down, up)] == [4, 4]
     assert now(run, up).status_reason == "cut to the 4 that its parent filled"
+
+
+def test_the_exits_of_an_entry_for_money_are_for_what_it_bought() -> None:
+    # 1000 buy ten units at the last close of 100, and more or fewer at the open.
+    for opened, units, done in (("80", "12.50", "raised"), ("125", "8", "cut")):
+        run = running(f"{opened} 130 75 100", FLAT, "300 300 300 300", FLAT)
+        parent, down, up = bracket(
+            run, stop="50", target="300", entry=terms(notional="1000"), units="10"
+        )
+        step(run)
+        told = f"{done} to the {units} that its parent filled"
+        for _ in range(2):
+            assert now(run, parent).filled_quantity == Decimal(units)
+            assert [now(run, each).quantity for each in (down, up)] == [Decimal(units)] * 2
+            assert now(run, up).status_reason == told
+            run = killed(run)
+        step(run)
+        settled = step(run)
+        assert made(run)[-1] == (DAYS[3], f"-{Decimal(units).normalize():f}", "300")
+        assert settled.mark.positions == ()
+        assert now(run, up).status == "filled"
+
+
+def test_a_child_for_a_part_of_its_parent_stays_one() -> None:
+    run = running("50 50 50 50", FLAT)
+    parent = run.submit("AAA", "buy", "10", terms(notional="1000"))
+    ties = {"parent_id": parent.client_order_id}
+    part = run.submit("AAA", "sell", "4", terms("limit", "gtc", limit_price="300", **ties))
+    more = run.submit("AAA", "sell", "30", terms("limit", "gtc", limit_price="300", **ties))
+    step(run)
+    assert [now(run, each).quantity for each in (part, more)] == [4, 20]
+
+
+def test_a_child_that_was_resized_is_known_by_its_id_after_a_crash() -> None:
+    run = running("125 125 125 125", FLAT, actions=[split("AAA", DAYS[3], "2:1")])
+    parent = run.submit("AAA", "buy", "10", terms(notional="1000"))
+    asked = run.order(
+        *("AAA", "sell", "10"),
+        terms("stop", "gtc", stop_price="9", parent_id=parent.client_order_id),
+    )
+    assert run.exchange.submit(asked).status == "intent"
+    for _ in range(3):
+        step(run)
+        for each in (run, killed(run)):
+            assert each.exchange.submit(asked) == now(run, asked)
+            with pytest.raises(Conflict, match="other content"):
+                each.exchange.submit(asked.model_copy(update={"side": "buy"}))
+
+
+def test_a_parent_that_was_split_between_its_fills_is_exited_whole() -> None:
+    bars = ["100 100 100 100 40", "50 50 50 50 1000", "50 50 50 50", FLAT]
+    run = running(*bars, execution=CAPPED, actions=[split("AAA", DAYS[2], "2:1")])
+    _, down, up = bracket(run, stop="20", target="200", entry=terms(force="gtc"))
+    step(run)
+    run = killed(run)
+    (position,) = step(run).mark.positions
+    assert position.quantity == 20
+    assert [now(run, each).quantity for each in (down, up)] == [20, 20]
+    assert [now(killed(run), each).quantity for each in (down, up)] == [20, 20]
 
 
 def test_cancelling_a_parent_cancels_what_waits_for_it() -> None:

@@ -38,6 +38,7 @@ from trading.order_states import MOVES
 
 SESSIONS = 9
 NAMES = ("AAA", "BBB")
+PHASES = {"open": 0, "close": 2}
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ def _wish(random: Random) -> Wish:
         )
     if kind in ("market", "limit") and random.random() < 0.2:
         values["notional"] = f"{random.uniform(1, 5000):.2f}"
+    values["after_sells"] = random.random() < 0.25
     units = random.uniform(0.000001, 900) if random.random() < 0.5 else random.randint(1, 400)
     return Wish(
         row=random.randint(1, SESSIONS - 1),
@@ -179,6 +181,8 @@ class Player:
         self.run = run
         self.script = script
         self.placed: list[Order] = []
+        self.needed: dict[str, list[str]] = {}
+        """The sells that worked when a buy came that needs them: no stops, no ties."""
 
     def play(self, *, crashes: frozenset[int]) -> list[Settled]:
         found: list[Settled] = []
@@ -207,6 +211,8 @@ class Player:
             asked = Terms.model_validate({**wish.values, **ties})
             symbol = "AAX" if wish.symbol == "AAA" and row > 4 and self.renamed else wish.symbol
             order = self.run.order(symbol, wish.side, str(wish.quantity), asked)
+            if asked.after_sells and wish.side == "buy":
+                self.needed[order.client_order_id] = self.selling()
             first = exchange.submit(order)
             assert exchange.submit(order) == first
             today.append(order)
@@ -216,6 +222,17 @@ class Player:
                 order = exchange.order(self.placed[place].client_order_id)
                 if order.status not in ENDED:
                     exchange.cancel(order.client_order_id)
+
+    def selling(self) -> list[str]:
+        return [
+            order.client_order_id
+            for order in self.run.exchange.orders()
+            if order.side == "sell"
+            and order.is_working
+            and order.terms.order_type in ("market", "limit")
+            and order.terms.parent_id is None
+            and order.terms.oco_group is None
+        ]
 
     @property
     def renamed(self) -> bool:
@@ -231,7 +248,10 @@ def check(player: Player, settled: list[Settled], rows: Mapping[str, Sequence[st
         assert each.mark.equity == each.mark.cash + each.mark.market_value + each.mark.accrued
         assert each.mark.cash >= 0 or limits.allow_leverage
         assert limits.allow_short or all(p.quantity > 0 for p in each.mark.positions)
+        phases = [PHASES.get(fill.convention, 1) for fill in each.fills]
+        assert phases == sorted(phases)
     fills = [fill for each in settled for fill in each.fills]
+    check_needs(player, [fill.client_order_id for fill in fills])
     assert len({fill.fill_id for fill in fills}) == len(fills)
     assert run.exchange.fills(since=DAYS[0]) == tuple(fills)
     orders = [run.exchange.order(each.client_order_id) for each in player.placed]
@@ -250,6 +270,18 @@ def check(player: Player, settled: list[Settled], rows: Mapping[str, Sequence[st
         assert len({o.client_order_id for o in filled}) <= len(
             {o.session for o in orders if o.terms.oco_group == group}
         )
+
+
+def check_needs(player: Player, filled: list[str]) -> None:
+    """See that a buy that needed sells filled after all of them had, whole."""
+    for name, sells in player.needed.items():
+        if name not in filled:
+            continue
+        first = filled.index(name)
+        for sell in sells:
+            assert player.run.exchange.order(sell).status == "filled"
+            assert sell in filled[:first]
+            assert sell not in filled[first:]
 
 
 def check_path(order: Order) -> None:

@@ -203,6 +203,34 @@ class SimulatedExchangeContract:
                 opened.exchange.submit(intent.model_copy(update={"side": "sell"}))
             assert opened.end().fills == ()
 
+    @pytest.mark.promise("no-look-ahead")
+    def test_what_comes_at_the_close_pays_for_nothing_before_it(self, opened: Run) -> None:
+        opened.submit("AAA", "buy", "999")  # cut to all that the cash buys
+        opened.end()
+        opened.begin()
+        held = opened.exchange.account().positions[0].quantity
+        sold = opened.submit("AAA", "sell", str(held), Terms(time_in_force="at_close"))
+        early = opened.submit("BBB", "buy", "1", Terms(time_in_force="at_open"))
+        late = opened.submit("BBB", "buy", "1", Terms(time_in_force="at_close"))
+        names = [fill.client_order_id for fill in opened.end().fills]
+        # Of a source with closes only, everything meets the close.
+        paid = [early, late] if opened.market.info().close_only else [late]
+        assert names == [each.client_order_id for each in (sold, *paid)]
+
+    def test_a_buy_after_sells_fills_with_them_and_ends_without_them(self, opened: Run) -> None:
+        opened.submit("AAA", "buy", "10")
+        opened.end()
+        opened.begin()
+        needs = Terms(after_sells=True)
+        opened.submit("AAA", "sell", "1")
+        first = opened.submit("BBB", "buy", "1", needs)
+        opened.submit("AAA", "sell", "1", Terms(order_type="limit", limit_price=Decimal(9999)))
+        second = opened.submit("BBB", "buy", "1", needs)
+        opened.end()
+        assert opened.exchange.order(first.client_order_id).status == "filled"
+        ended = opened.exchange.order(second.client_order_id)
+        assert (ended.status, ended.history[-1].cause) == ("cancelled", "venue")
+
     @pytest.mark.promise("ledger-balances")
     def test_every_session_is_one_sound_balanced_ledger(self, run: Run) -> None:
         self._trade(run, sessions=12)

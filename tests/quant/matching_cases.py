@@ -37,6 +37,11 @@ MODELS = {
     "close and a fee an order": ExecutionModel(
         fills=CloseFills(), commission=PerOrderCommission(fee=Decimal("1.25"))
     ),
+    "close, and all share the volume": ExecutionModel(
+        fills=CloseFills(),
+        impact=SquareRootImpact(window=4, gamma=Decimal("0.2")),
+        participation=Participation(max_share=Decimal("0.01"), carry_sessions=2),
+    ),
     "vwap and whole units": ExecutionModel(
         fills=VwapFills(),
         fractional=False,

@@ -159,6 +159,27 @@ def test_orders_of_one_account_share_a_bar_and_sales_come_first() -> None:
     assert told(apart, DAY, cap)[1] == "60@100 open 0, filled"
 
 
+def test_of_a_shared_bar_the_open_comes_first_and_the_close_last() -> None:
+    shared = FREE.model_copy(
+        update={
+            "fills": CloseFills(),
+            "participation": Participation(max_share=Decimal("0.01"), carry_sessions=1),
+        }
+    )
+    asked = orders(
+        "-6 market day - - 0",
+        "-3 limit day 108 - 0",
+        "+4 market at_open - - 0",
+        "+9 limit gtc 95 - 0",
+    )
+    assert told(asked, DAY, shared) == [
+        "6@102 close 1, filled",
+        "3@108 limit 0, filled",
+        "4@100 open 0, filled",
+        "3@95 limit 0, partially_filled",
+    ]
+
+
 def test_whole_units_leave_the_fraction() -> None:
     whole = FREE.model_copy(update={"fractional": False})
     asked = orders("+10.5 market day - - 0", "+0.5 market day - - 0", "+10.5 market fok - - 0")

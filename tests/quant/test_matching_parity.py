@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -87,7 +88,11 @@ def booked(orders: Orders, bars: Bars, model: ExecutionModel) -> tuple[list[Orde
 def compare(seed: int, count: int, model: ExecutionModel) -> int:
     rng = np.random.default_rng(seed)
     bars = random_bars(rng, len(DAYS), 6)
-    orders = random_orders(rng, bars, count)
+    return same(random_orders(rng, bars, count), bars, model)
+
+
+def same(orders: Orders, bars: Bars, model: ExecutionModel) -> int:
+    """See that both exchanges do the same; return the number of fills."""
     ended, fills = booked(orders, bars, model)
     matched = match(orders, bars, model)
     assert [STATUSES[code] for code in matched.status] == [order.status for order in ended]
@@ -113,6 +118,24 @@ def compare(seed: int, count: int, model: ExecutionModel) -> int:
 @pytest.mark.parametrize("name", MODELS)
 def test_random_orders_end_as_on_the_exchange_that_keeps_the_books(name: str) -> None:
     assert compare(7, 120, MODELS[name]) > 30
+
+
+def test_orders_for_the_open_agree_where_the_others_take_the_close() -> None:
+    """Half of the market orders are for the open; all share a bar that is too small for them."""
+    model = MODELS["close, and all share the volume"]
+    rng = np.random.default_rng(3)
+    bars = random_bars(rng, len(DAYS), 2)
+    asked = random_orders(rng, bars, 120)
+    opens = rng.random(120) < 0.5
+    force = np.where(opens, TIMES_IN_FORCE.index("at_open"), TIMES_IN_FORCE.index("gtc"))
+    asked = replace(asked, time_in_force=np.where(asked.order_type < 2, force, 0))
+    matched = match(asked, bars, model)
+    opened, closed = (
+        {(asked.name[matched.order[f]], matched.session[f]) for f in np.flatnonzero(found)}
+        for found in (matched.convention == CONVENTIONS.index(name) for name in ("open", "close"))
+    )
+    assert len(opened & closed) > 5  # bars that both have drawn on
+    assert same(asked, bars, model) == len(matched.order)
 
 
 @pytest.mark.long

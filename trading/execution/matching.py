@@ -16,9 +16,10 @@ close alone. Of a source with closes only, everything meets the close.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 from schemas.base import MILLIONTH, plain, to_micro
 from schemas.execution import FillConvention
@@ -28,6 +29,12 @@ from trading.execution.fill_policies import FillRule, price_of
 from trading.execution.latency import Presence
 
 _AT_ONCE: Final = frozenset({"ioc", "fok", "at_open", "at_close"})
+
+Phase = Literal[0, 1, 2]
+"""At the open, inside the bar, at the close: what is of one phase nothing tells apart in time."""
+
+INSIDE: Final = 1
+_PHASES: Final[Mapping[FillConvention, Phase]] = {"open": 0, "close": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,11 @@ class Meeting:
     price: Decimal
     convention: FillConvention
     limit: Decimal | None = None
-    at_open: bool = False
-    """Nothing in the bar can have come before it."""
+
+    @property
+    def phase(self) -> Phase:
+        """When in the session it is."""
+        return _PHASES.get(self.convention, INSIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +120,7 @@ def _at_market(met: Encounter) -> Meeting | Missed:
         convention = "close"
     else:
         convention = met.rule.convention if met.presence == "whole" else "vwap"
-    price, convention = price_of(bar, convention)
-    return Meeting(price, convention, at_open=convention == "open")
+    return Meeting(*price_of(bar, convention))
 
 
 def _at_limit(met: Encounter) -> Meeting | Missed:
@@ -120,18 +129,16 @@ def _at_limit(met: Encounter) -> Meeting | Missed:
     buys = met.side == "buy"
     if order.terms.time_in_force in _AT_ONCE:
         at = _at_market(met)
-        if isinstance(at, Missed) or _is_good(at.price, limit, met.side):
-            return (
-                at
-                if isinstance(at, Missed)
-                else Meeting(at.price, at.convention, limit, at.at_open)
-            )
+        if isinstance(at, Missed):
+            return at
+        if _is_good(at.price, limit, met.side):
+            return Meeting(at.price, at.convention, limit)
         return Missed(f"the {at.convention} was {plain(at.price)}, its limit is {plain(limit)}")
     passed = limit * (1 - met.rule.penetration if buys else 1 + met.rule.penetration)
     if met.presence == "whole":
         strictly = bar.open < limit if buys else bar.open > limit
         if strictly or (bar.open == limit and not met.rule.penetration):
-            return Meeting(bar.open, "open", limit, at_open=True)
+            return Meeting(bar.open, "open", limit)
     far = bar.close if met.presence == "after" else bar.extreme(up=not buys)
     if far <= passed if buys else far >= passed:
         # One that came later may find the whole bar at better prices: it gets the worst of them.
@@ -146,7 +153,7 @@ def _stopped(met: Encounter) -> Meeting | Missed:
     stop, limit = terms.stop_price or MILLIONTH, terms.limit_price
     if met.presence == "whole" and _is_through(bar.open, stop, up=up):
         if limit is None:
-            return Meeting(bar.open, "open", at_open=True)
+            return Meeting(bar.open, "open")
         return _at_limit(met)  # it is a limit order from the open on
     if not _is_through(bar.extreme(up=not up), stop, up=not up):
         # The whole bar lies beyond it: one that came later is a market or limit order at once.
@@ -171,7 +178,7 @@ def _trailed(met: Encounter) -> Meeting | Missed:
     if best is not None:
         level = trailed_level(met.order, best)
         if _is_through(bar.open, level, up=up):
-            return Meeting(bar.open, "open", at_open=True)
+            return Meeting(bar.open, "open")
     base = bar.open if best is None else min(best, bar.open) if up else max(best, bar.open)
     level = trailed_level(met.order, base)
     if met.reaches(level, up=up):

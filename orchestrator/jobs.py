@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+
+import numpy as np
 
 from interfaces.calendar import TradingCalendar
 from interfaces.documents import NO_DOCUMENTS, DocumentSource
@@ -18,6 +21,9 @@ from schemas.execution import ExecutionModel
 from schemas.facts import UniverseStay
 from schemas.jobs import Job, RunProgress, SimulationRequest
 from schemas.risk import RiskLimits
+
+LOOKED_AT = 252
+"""Sessions before the end of a run in which a volume is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,9 @@ def admit(request: SimulationRequest, admission: Admission, *, job_id: str, now:
     universe_used(request, market.reach())
     universe = universe_of(request, market)
     sessions = sessions_of(request, market, admission.calendar)
-    _refuse_untradable(request, market)
     exchange = admission.calendar(market.info().calendar)
+    closed = exchange.closes_at(sessions[-1]) + timedelta(microseconds=1)
+    _refuse_untradable(request, market, universe, end=closed)
     refuse_splits(request, market, universe, days=sessions, calendar=exchange)
     runs = tuple(
         RunProgress(
@@ -82,17 +89,27 @@ def _refuse_unknown_names(limits: RiskLimits, symbols: Collection[str]) -> None:
         _known("symbol", symbol, symbols)
 
 
-def _refuse_untradable(request: SimulationRequest, market: MarketData) -> None:
+def _has_volume(market: MarketData, universe: Sequence[str], end: datetime) -> bool:
+    view = market.view(end)
+    for symbol in universe:
+        with suppress(NotFound):
+            if np.isfinite(view.bars(symbol, lookback=LOOKED_AT).volume).any():
+                return True
+    return False
+
+
+def _refuse_untradable(
+    request: SimulationRequest, market: MarketData, universe: Sequence[str], *, end: datetime
+) -> None:
     """Refuse policies that need more of a bar than a data set of closes has."""
-    if not market.info().close_only:
-        return
-    execution = request.execution
-    if execution.needs_volume:
+    execution, close_only = request.execution, market.info().close_only
+    if execution.needs_volume and (close_only or not _has_volume(market, universe, end)):
+        has = "closes only, no volume" if close_only else "no volume of any of these symbols"
         raise InvalidRequest(
-            f"data set '{request.data}' has closes only, no volume: leave out participation, "
-            "market impact and volume-share slippage, or choose a data set with volume"
+            f"data set '{request.data}' has {has}: leave out participation, market impact and "
+            "volume-share slippage, or choose a data set with volume"
         )
-    if execution.spread.kind == "corwin_schultz":
+    if close_only and execution.spread.kind == "corwin_schultz":
         raise InvalidRequest(
             f"data set '{request.data}' has closes only, no highs and lows to estimate a spread "
             "from: give a fixed spread, or choose a data set with whole bars"

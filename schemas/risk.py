@@ -18,6 +18,8 @@ from schemas.persons import PersonName
 _AS_NUMBER = PlainSerializer(float, return_type=float, when_used="json")
 Multiple = Annotated[Decimal, Field(gt=0, le=100), _AS_NUMBER]
 """A share of equity that may exceed 1; a number in JSON."""
+Bound = Annotated[Decimal, Field(ge=-(10**15), le=10**15)]
+"""What a rule's measure is held to: money, units, a share or a count."""
 Sector = Annotated[str, Field(min_length=1, max_length=40)]
 VarMethod = Literal["historical", "gaussian", "cornish_fisher"]
 Measure = Literal[
@@ -80,8 +82,8 @@ class Rule(Message):
     when: Literal["pre_trade", "post_trade"] = "pre_trade"
     action: Literal["reject", "trim", "check"] = "reject"
     measure: Measure
-    max: Decimal | None = None
-    min: Decimal | None = None
+    max: Bound | None = None
+    min: Bound | None = None
     symbols: tuple[Symbol, ...] = Field(default=(), description="none: all")
     sectors: tuple[Sector, ...] = Field(default=(), description="none: all")
     sides: tuple[Literal["buy", "sell"], ...] = Field(default=(), description="none: both")
@@ -165,6 +167,15 @@ class BreakerLimits(Message):
         sessions = [release.session for release in self.releases]
         if sessions != sorted(sessions):
             raise ValueError("releases are given in the order of their sessions")
+        return self
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        pairs = (("day_loss_stop", "day_loss_halt"), ("drawdown_review", "drawdown_retire"))
+        for softer, harder in pairs:
+            low, high = getattr(self, softer), getattr(self, harder)
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{softer} of {low} lies above {harder} of {high}")
         return self
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lending.tax import estimate_tax, tax_tables
 from schemas.errors import InvalidRequest
 from trading.account import Holding
 from trading.lots import Lot, new_lot
 from trading.orders import OrderIntent
-from trading.rebalance import Sale, TaxLots, TaxRates, choose_lots
+from trading.rebalance import DEFAULT_RATES, Sale, TaxLots, TaxRates, choose_lots
 
 DAY = date(2020, 6, 1)
 RATES = TaxRates(short_term=Decimal("0.35"), long_term=Decimal("0.15"))
@@ -149,3 +150,16 @@ def test_an_order_names_lots_only_where_there_is_a_choice() -> None:
 def test_what_is_no_rate_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="between 0 and 1"):
         TaxRates(Decimal("1.5"), Decimal("0.15"))
+
+
+def test_the_default_rates_are_those_of_the_24_per_cent_bracket_of_the_federal_tables() -> None:
+    years = sorted(tax_tables().years)
+    for year in (years[0], years[-1]):
+        tax = estimate_tax(
+            year=year,
+            filing_status="single",
+            ordinary_income=Decimal(140_000),
+            long_term_gains=Decimal(1_000),
+        )
+        assert tax.marginal_rate == DEFAULT_RATES.short_term
+        assert tax.gains_tax == 1_000 * DEFAULT_RATES.long_term

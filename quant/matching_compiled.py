@@ -352,7 +352,9 @@ def _take(desk: Desk, fills: Floats, working: Codes, now: tuple[Bar, int, int]) 
     """Take the orders whose turn it is through a session; `now`: its bar, its row, the turn."""
     bar, t, turn = now
     rules, orders, traded = desk.rules, desk.orders, desk.traded
-    for i in working[orders[working, TURN] == turn]:
+    for i in working:
+        if orders[i, TURN] != turn:
+            continue
         place = 1 if orders[i, SIDE] > 0.0 else 0
         deal = _trade(rules, bar, _asked(orders, i), (traded[place], traded[1 - place]))
         orders[i, HIT] = 1.0 if deal.hit else 0.0

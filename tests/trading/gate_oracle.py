@@ -70,12 +70,19 @@ def _opened(world: World, name: str | None) -> Decimal:
     before = [order for _, order in world.working[: names.index(name or "")]]
     order = dict(world.working)[name or ""]
     if order.terms.parent_id in names:
-        siblings = [o for o in before if o.terms.parent_id == order.terms.parent_id]
+        group = order.terms.oco_group
+        siblings = [
+            o
+            for o in before
+            if o.terms.parent_id == order.terms.parent_id
+            and (not group or o.terms.oco_group != group)
+        ]
         room = _opened(world, order.terms.parent_id) - _largest(world, siblings)
         return max(units_of(world, order) - max(room, Decimal(0)), Decimal(0))
-    taken = _same_side(world, order, [*before, order])
-    others = taken - units_of(world, order)
-    return max(taken - max(_room(world, order), others), Decimal(0))
+    group = order.terms.oco_group
+    others = [o for o in before if not group or o.terms.oco_group != group]
+    room = _room(world, order) - _same_side(world, order, others)
+    return max(units_of(world, order) - max(room, Decimal(0)), Decimal(0))
 
 
 def _room(world: World, intent: OrderIntent) -> Decimal:
@@ -248,6 +255,8 @@ class Outcome:
             self.cash += units * close
         else:
             price = close if terms.notional is not None else terms.limit_price or close
+            if terms.parent_id in self.done:
+                price = min(price, close)  # what was sold is bought back at the market's price
             if self.failed and not self.world.limits.allow_leverage:
                 units = min(units, max(self.cash, Decimal(0)) / price)  # a venue lends nothing
             self.held[symbol] = held + units

@@ -234,6 +234,16 @@ def test_the_cash_of_short_sales_is_not_spent_where_a_sale_fails() -> None:
     assert examine(wish("buy", "40", "CCC"), selling).intent.terms.after_sells
 
 
+def test_of_buys_that_cancel_one_another_each_waits_for_the_sells_it_leans_on() -> None:
+    asked = limits(max_position_share="0.45")
+    book = opened(asked, {"AAA": "100"}).with_order(wish("sell", "100"))
+    for units in ("50", "40"):
+        buy = wish("buy", units, order_type="limit", limit_price="9", oco_group="entry")
+        verdict = examine(buy, book)
+        assert verdict.intent.terms.after_sells
+        book = book.with_order(verdict.intent)
+
+
 def test_a_sale_waits_for_no_sells() -> None:
     book = opened(None, {"AAA": "100"})
     assert refused(wish("sell", "1", after_sells=True), book).limit == "terms"

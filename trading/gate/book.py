@@ -105,6 +105,8 @@ class Book:
     """Units of working sells that count as filled."""
     proceeds: Decimal = ZERO
     """What these bring; a part of the cash."""
+    sold: bool = True
+    """False: none counts as filled; what there is once they have was looked at before."""
     family: Family = _ALONE
     moment: Moment = NOW
     known: dict[str, Any] = field(
@@ -159,7 +161,8 @@ class Book:
         room = self.coverable(intent.symbol)
         if intent.side == "sell":
             room = self.sellable.get(intent.symbol, NONE)
-        return self.fresh(intent) <= max(room, NONE)
+        # Of a group each on its own: another one that is larger need not be the one that fills.
+        return self.units(intent) <= max(room + self.family.known(intent)[0], NONE)
 
     def with_order(
         self, intent: OrderIntent, *, order_id: str | None = None, sure: bool = True
@@ -207,6 +210,7 @@ class Book:
             waiting_sells=waiting,
             sure_sells={},
             proceeds=ZERO,
+            sold=False,
             family=self.family.unsold(),
         )
 

@@ -198,7 +198,7 @@ def _ends(book: Book) -> list[dict[str, float]]:
     """Positions' values once all has filled, and with the waiting orders of one side alone."""
     fewest, most = ends(book)
     found = [{symbol: float(value) for symbol, value in most.items() if value}]
-    if fewest is not most:
+    if fewest is not most and book.sold:
         found.append({symbol: float(value) for symbol, value in fewest.items() if value})
         if book.waiting_buys and book.waiting_sells:  # else it is one of these two
             prices = book.prices

@@ -81,7 +81,7 @@ _INSTRUCTIONS = (
     "session, at prices not known yet, plus costs. Every order passes a risk gate first."
 )
 _RULES = (
-    "Sells fill before buys; their cash can be spent in the same session.",
+    "Of what fills at one time of the day sells go before buys; their cash can be spent then.",
     "A buy that exceeds the cash at the fill is cut to what the cash buys.",
     "What has not filled of a day order when its session ends has expired.",
 )

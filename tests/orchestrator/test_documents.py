@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.documents.local import LocalDocuments
-from adapters.wiring import System, open_tools, run_ports
+from adapters.wiring import System, calendar, open_tools, run_ports
 from interfaces.documents import NO_DOCUMENTS
 from interfaces.model import ToolCall
 from orchestrator import worker
@@ -56,7 +56,7 @@ def test_only_documents_from_before_the_last_close_change_what_a_run_is(
     without = keys(own)
     write(tmp_path, "later", LAST_CLOSE, LAST_CLOSE + timedelta(days=9), "2020-01-02", "soon")
     assert keys(own) == without
-    assert documents_hash(ONE, admission_of(own)) == NO_DOCUMENTS
+    assert documents_hash(ONE, admission_of(own, calendar)) == NO_DOCUMENTS
     write(tmp_path, "early", LAST_CLOSE - timedelta(microseconds=1))
     some = keys(own)
     assert some != without
@@ -85,7 +85,7 @@ def test_a_later_document_disturbs_no_run_and_the_manifest_names_the_earlier_one
     assert (first.state, second.state) == ("completed", "completed"), second.error
     one, other = (own.store.artifacts.get(each.job_id, "manifest.json") for each in (first, second))
     assert lasting(one) == lasting(other)
-    assert json.loads(one)["documents_hash"] == documents_hash(ONE, admission_of(own))
+    assert json.loads(one)["documents_hash"] == documents_hash(ONE, admission_of(own, calendar))
 
 
 def test_a_run_without_documents_says_so(own: System) -> None:

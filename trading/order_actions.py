@@ -29,8 +29,9 @@ def restate(order: Order, action: CorporateAction, *, step: Decimal) -> Order | 
 
 
 def _split(order: Order, ratio: Fraction, step: Decimal) -> Order | str:
-    left = cut(_micro(Fraction(order.remaining) * ratio), step)
-    if not left:
+    # Money may have bought more units already than were thought of when it was placed.
+    left = cut(_micro(Fraction(max(order.remaining, Decimal())) * ratio), step)
+    if not left and (order.terms.notional is None or not order.filled_quantity):
         return "the split left no unit of it"
     terms = order.terms
     prices = {

@@ -126,7 +126,7 @@ def test_the_kinds_of_cost_sum_to_what_ledger_and_fills_say() -> None:
     assert booked == Decimal("4.50")
     assert score.cost_attribution.amount == booked + inside
     assert (costs.commission, costs.impact) == (Decimal("2.00"), Decimal("0.40"))
-    assert (costs.financing, costs.model_spend) == (Decimal("0.00"), Decimal("2.00"))
+    assert (costs.financing, costs.model_spend) == (Decimal("0.50"), Decimal("2.00"))
     assert costs.total == booked + inside
 
 
